@@ -1,0 +1,221 @@
+"""The sections of a configuration: frozen, typed, strict at every depth.
+
+A field's documentation stands under the field. Code receives these objects, never dictionaries.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+Fraction = Annotated[float, Field(gt=0, lt=1)]
+Positive = Annotated[float, Field(gt=0)]
+NotNegative = Annotated[float, Field(ge=0)]
+Count = Annotated[int, Field(ge=1)]
+Whole = Annotated[int, Field(ge=0)]
+
+Format = Literal["auto", "text", "jsonl", "chat", "completion"]
+
+
+class Section(BaseModel):
+    """A frozen group of keys; an unknown key is an error, and `"1"` is no number."""
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, strict=True, populate_by_name=True, use_attribute_docstrings=True,
+        protected_namespaces=(),
+    )
+
+
+class Choice(Section):
+    """A thing chosen by name, with options: `"adamw"` or `{"name": "adamw", "fused": false}`.
+
+    The options are checked by the chosen entry's own model.
+    """
+
+    model_config = ConfigDict(extra="allow", frozen=True, strict=True)
+
+    name: str
+
+    @property
+    def options(self) -> dict[str, Any]:
+        return dict(self.__pydantic_extra__ or {})
+
+
+def _as_choice(value: Any) -> Any:
+    return {"name": value} if isinstance(value, str) else value
+
+
+NamedChoice = Annotated[Choice, BeforeValidator(_as_choice)]
+ExistingOrPlannedPath = Annotated[Path, Field(strict=False)]
+
+
+class ModelSection(Section):
+    """`model_config`: a preset, a base model, or the architecture's own keys."""
+
+    preset: str | None = None
+    """One of the presets: nano, micro, tiny, small, medium, large, xl, xxl."""
+    base_model: str | None = None
+    """Folder or hub id of a model to start from."""
+    model_type: str | None = None
+    """`brahma` (the Llama architecture); the guide's own key."""
+    vocab_size: Count | None = None
+    hidden_size: Count | None = None
+    intermediate_size: Count | None = None
+    num_hidden_layers: Count | None = None
+    num_attention_heads: Count | None = None
+    num_key_value_heads: Count | None = None
+    head_dim: Count | None = None
+    hidden_act: str | None = None
+    max_position_embeddings: Count | None = None
+    initializer_range: Positive | None = None
+    rms_norm_eps: Positive | None = None
+    use_cache: bool | None = None
+    pad_token_id: Whole | None = None
+    bos_token_id: Whole | None = None
+    eos_token_id: Whole | None = None
+    tie_word_embeddings: bool | None = None
+    rope_theta: Positive | None = None
+    rope_scaling: dict[str, Any] | None = None
+    attention_bias: bool | None = None
+    attention_dropout: Annotated[float, Field(ge=0, lt=1)] | None = None
+    mlp_bias: bool | None = None
+    trust_remote_code: bool = False
+    """Run code that a model folder or hub repository ships. Off unless you say so by name."""
+
+
+class TokenizerTraining(Section):
+    """`tokenizer.train`: train a byte-level BPE tokenizer on the training text."""
+
+    vocab_size: Annotated[int, Field(ge=260)] = 8192
+    """Ids, special tokens included (0 pad, 1 bos, 2 eos)."""
+    min_frequency: Count = 2
+    """A pair must occur this often to become a token."""
+    max_bytes: Count = 200_000_000
+    """Training text read at most, taken evenly over the corpus."""
+
+
+class TokenizerSection(Section):
+    """`tokenizer`: a path, or what to train. Absent: the base model's own."""
+
+    path: str | None = None
+    """Folder, `tokenizer.json`, or hub id."""
+    train: TokenizerTraining | None = None
+
+
+class DataSection(Section):
+    """`data_config`: what to train on and how it becomes packs."""
+
+    train: str | list[str]
+    """A path, a folder, a glob, or a list of them."""
+    validation: Fraction | str | list[str] | None = None
+    """A fraction of whole documents held out from `train`, or paths."""
+    format: Format = "auto"
+    """`auto` recognises the format of each file."""
+    seq_length: Count = 1024
+    """Tokens a pack holds."""
+    packing: Literal["auto", "concat", "best_fit", "off"] = "auto"
+    """`auto`: concat for running text, best_fit for examples; off: one document a pack."""
+    text_document: Literal["file", "blank_line", "line"] = "file"
+    """What one document is in a `.txt` file."""
+    on_bad_row: Literal["error", "skip"] = "error"
+    """A malformed row stops the run, or is skipped and counted in the ledger."""
+    on_long_row: Literal["error", "cut_prompt", "split", "drop"] = "error"
+    """A chat or completion row longer than `seq_length`; never cuts the answer. (Running text is split.)"""
+    template: str | None = None
+    """A Jinja chat template file; absent: the tokenizer's own, else ours."""
+    workers: Count | None = None
+    """Processes that tokenise; absent: one a core."""
+
+
+class TrainingSection(Section):
+    """`training_config`: how to train."""
+
+    lr: Positive = 3e-4
+    batch_size: Count = 8
+    """Packs per process and micro-step."""
+    gradient_accumulation_steps: Count = 1
+    global_batch_size: Count | None = None
+    """Packs per optimizer step over all processes; replaces `gradient_accumulation_steps`."""
+    epochs: Positive = 1
+    max_steps: Count | None = None
+    """Optimizer steps; overrides `epochs`."""
+    warmup_steps: Whole = 0
+    schedule: NamedChoice = Choice(name="linear")
+    """Learning-rate schedule after the warm-up: linear, cosine, constant, or a plugin's."""
+    optimizer: NamedChoice = Choice(name="adamw")
+    weight_decay: NotNegative = 0.01
+    """Not applied to norms and biases."""
+    adam_beta1: Annotated[float, Field(ge=0, lt=1)] = 0.9
+    adam_beta2: Annotated[float, Field(ge=0, lt=1)] = 0.999
+    adam_epsilon: Positive = 1e-8
+    max_grad_norm: NotNegative = 1.0
+    """0 turns clipping off; the norm is logged all the same."""
+    logging_steps: Count = 10
+    save_steps: Count = 1000
+    save_total_limit: Count = 3
+    """Newest checkpoints kept, the best one always besides."""
+    async_save: bool = True
+    """Write checkpoints beside the training instead of between its steps."""
+    evaluation_strategy: Literal["no", "steps", "epoch"] = "no"
+    eval_steps: Count = 500
+    fp16: bool | None = None
+    bf16: bool | None = None
+    """Neither given: chosen by measurement, once. Both false: float32."""
+    gradient_checkpointing: bool = False
+    """Recompute activations in the backward pass: less memory, more time."""
+    compile: bool = False
+    """Compile the model: 1.1 to 1.2 times faster after 15 to 60 s, for long runs."""
+    backend: NamedChoice = Choice(name="auto")
+    """How processes share the work: auto, single, or a plugin's."""
+    deepspeed_config: str | None = None
+    seed: Whole = 42
+    """Order of the data and dropout."""
+    init_seed: Whole | None = None
+    """Initialisation of new weights; absent: `seed`."""
+    threads: Count | None = None
+    """CPU threads; absent: one a core. Part of what exact resuming needs."""
+    trackers: list[NamedChoice] = [Choice(name="tensorboard")]
+    """Where metrics go beside `metrics.jsonl`."""
+
+
+class LoraSection(Section):
+    """`lora_config`: low-rank adapters, in the guide's keys."""
+
+    r: Count = 16
+    alpha: Positive = 32
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    target_modules: list[str] | str = "all-linear"
+    bias: Literal["none", "all", "lora_only"] = "none"
+    task_type: Literal["CAUSAL_LM"] = "CAUSAL_LM"
+
+
+class QuantizationSection(Section):
+    """`quantization`: a quantized base model under adapters."""
+
+    bits: Literal[4, 8] = 4
+    group_size: Count = 128
+
+
+class EvaluationSection(Section):
+    """`evaluation`: what is measured at the end of a run and between its steps."""
+
+    max_documents: Count | None = None
+    """Validation documents used between steps; absent: all."""
+
+
+class Config(Section):
+    """A whole configuration. Paths are absolute once it is loaded."""
+
+    run_name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$")] | None = None
+    """Absent: the configuration file's stem and a counter."""
+    model: Annotated[ModelSection, Field(alias="model_config")]
+    tokenizer: TokenizerSection | None = None
+    data: Annotated[DataSection, Field(alias="data_config")]
+    training: Annotated[TrainingSection, Field(alias="training_config")] = TrainingSection()
+    lora: Annotated[LoraSection | None, Field(alias="lora_config")] = None
+    quantization: QuantizationSection | None = None
+    evaluation: EvaluationSection = EvaluationSection()
+    output_dir: str = "."
+    """Where `runs/`, `logs/` and `data/` are made."""

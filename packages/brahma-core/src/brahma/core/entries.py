@@ -1,0 +1,144 @@
+"""What a plugin can bring: one frozen, typed entry for each kind.
+
+An entry's `target` is a string `"package.module:attribute"` that is resolved when the thing is used,
+so importing a plugin imports no heavy library. The Protocol or signature that a target must have
+stands under each entry.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any, ClassVar
+
+CONTRACT_VERSION = 1
+"""Raised when a hook or an entry changes in a way that breaks plugins written for the last one."""
+
+
+def resolve(target: str) -> Any:
+    """Import `"package.module:attribute"` and return the attribute.
+
+    Raises:
+        ImportError: the module cannot be imported.
+        AttributeError: the module has no such attribute.
+    """
+    module, _, attribute = target.partition(":")
+    value: Any = import_module(module)
+    for part in attribute.split("."):
+        value = getattr(value, part)
+    return value
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """What all kinds share.
+
+    Attributes:
+        name: what a configuration or a command line calls it.
+        target: `"package.module:attribute"`, resolved on use.
+        summary: one line for lists and help.
+        options: `"package.module:Model"`, a `brahma.core.config.Section` that checks the options given
+            beside the name; None when it takes none.
+    """
+
+    kind: ClassVar[str]
+    name: str
+    target: str
+    summary: str = ""
+    options: str | None = None
+
+    def load(self) -> Any:
+        """The thing itself."""
+        return resolve(self.target)
+
+
+@dataclass(frozen=True, kw_only=True)
+class OptimizerEntry(Entry):
+    """target: `(parameters: list[ParameterGroup], training: TrainingSection, options) -> torch.optim.Optimizer`.
+
+    A group is `{"params": [...], "weight_decay": float, "names": [...]}`; the learning rate is set before each step.
+    """
+
+    kind: ClassVar[str] = "optimizer"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScheduleEntry(Entry):
+    """target: `(progress: float, options) -> float`: the factor on `lr` after the warm-up.
+
+    `progress` runs from 0 (end of the warm-up) to 1 (last step). Pure: the rate depends on the step alone.
+    """
+
+    kind: ClassVar[str] = "schedule"
+
+
+@dataclass(frozen=True, kw_only=True)
+class QuantizerEntry(Entry):
+    """target: `(model: PreTrainedModel, section: QuantizationSection, options) -> PreTrainedModel`."""
+
+    kind: ClassVar[str] = "quantizer"
+    bits: tuple[int, ...] = (4,)
+
+
+@dataclass(frozen=True, kw_only=True)
+class BackendEntry(Entry):
+    """target: a class that implements `brahma.train.backends.Backend`."""
+
+    kind: ClassVar[str] = "backend"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReaderEntry(Entry):
+    """target: `(path: Path, options: ReadOptions) -> Iterator[RawRow]` of `brahma.data.readers`."""
+
+    kind: ClassVar[str] = "reader"
+    suffixes: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class FilterEntry(Entry):
+    """target: `(options) -> Callable[[str], bool | str]`: True keeps a document, a string is the reason to drop it."""
+
+    kind: ClassVar[str] = "filter"
+
+
+@dataclass(frozen=True, kw_only=True)
+class AugmenterEntry(Entry):
+    """target: `(options, seed: int) -> Callable[[str], Iterable[str]]`: variants of one text."""
+
+    kind: ClassVar[str] = "augmenter"
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskEntry(Entry):
+    """target: `(evaluator: Evaluator, options) -> dict[str, float]`: a named evaluation."""
+
+    kind: ClassVar[str] = "task"
+
+
+@dataclass(frozen=True, kw_only=True)
+class MetricEntry(Entry):
+    """target: `(totals: LossTotals) -> float`, from the summed loss, tokens and bytes of an evaluation."""
+
+    kind: ClassVar[str] = "metric"
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrackerEntry(Entry):
+    """target: `(run_directory: Path, config: Config, options) -> Tracker` of `brahma.train.trackers`."""
+
+    kind: ClassVar[str] = "tracker"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExecutorEntry(Entry):
+    """target: a class with `run(tasks: Sequence[Callable[[], T]]) -> list[T]`: where data work runs."""
+
+    kind: ClassVar[str] = "executor"
+
+
+@dataclass(frozen=True, kw_only=True)
+class CommandEntry(Entry):
+    """target: a `click.Command`. A name of two words (`"runs list"`) makes a command of a group."""
+
+    kind: ClassVar[str] = "command"
