@@ -1,0 +1,486 @@
+"""The hooks of Brahma: one for each kind of entry. Each docstring is a whole working plugin.
+
+A plugin is a distribution of its own with a module of hook implementations and one line in its
+`pyproject.toml` that points there. A hook takes nothing and returns entries (any iterable of them); it
+never receives anything it could change. Entries name their target by a string that is resolved on use,
+so keep heavy imports out of the module with the hooks.
+
+A module may say `BRAHMA_CONTRACT = 1`, the version of the contract it was written for
+(`brahma.core.entries.CONTRACT_VERSION`); it is passed over by a Brahma with another one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+import pluggy
+
+if TYPE_CHECKING:
+    from brahma.core.entries import (
+        AugmenterEntry,
+        BackendEntry,
+        CommandEntry,
+        ExecutorEntry,
+        FilterEntry,
+        MetricEntry,
+        OptimizerEntry,
+        QuantizerEntry,
+        ReaderEntry,
+        ScheduleEntry,
+        TaskEntry,
+        TrackerEntry,
+    )
+
+PROJECT = "brahma"
+ENTRY_POINT_GROUP = "brahma.plugins"
+
+hookspec = pluggy.HookspecMarker(PROJECT)
+hookimpl = pluggy.HookimplMarker(PROJECT)
+
+
+@hookspec
+def brahma_optimizers() -> Iterable[OptimizerEntry]:  # type: ignore[empty-body]
+    """Optimizers, chosen by `training_config.optimizer`.
+
+    pyproject.toml:
+
+        [project]
+        name = "brahma-signum"
+        version = "1.0"
+        dependencies = ["brahma-core[models]"]
+
+        [project.entry-points."brahma.plugins"]
+        signum = "brahma_signum.plugin"
+
+    brahma_signum/plugin.py:
+
+        from brahma.core.entries import OptimizerEntry
+        from brahma.core.hookspecs import hookimpl
+
+        @hookimpl
+        def brahma_optimizers():
+            yield OptimizerEntry(
+                name="signum",
+                target="brahma_signum.optimizer:build",
+                summary="Sign of the momentum (https://arxiv.org/abs/1802.04434)",
+                options="brahma_signum.options:SignumOptions",
+            )
+
+    brahma_signum/options.py:
+
+        from brahma.core.config.sections import Section
+
+        class SignumOptions(Section):
+            momentum: float = 0.9
+
+    brahma_signum/optimizer.py:
+
+        import torch
+
+        class Signum(torch.optim.Optimizer):
+            def __init__(self, params, lr, momentum):
+                super().__init__(params, {"lr": lr, "momentum": momentum})
+
+            @torch.no_grad()
+            def step(self, closure=None):
+                for group in self.param_groups:
+                    for p in group["params"]:
+                        if p.grad is None:
+                            continue
+                        m = self.state[p].setdefault("momentum", torch.zeros_like(p))
+                        m.lerp_(p.grad, 1 - group["momentum"])
+                        p.mul_(1 - group["lr"] * group["weight_decay"])
+                        p.sub_(m.sign(), alpha=group["lr"])
+
+        def build(parameters, training, options):
+            return Signum(parameters, training.lr, options.momentum)
+
+    Used as `{"optimizer": {"name": "signum", "momentum": 0.95}}`.
+    """
+
+
+@hookspec
+def brahma_schedules() -> Iterable[ScheduleEntry]:  # type: ignore[empty-body]
+    """Learning-rate schedules, chosen by `training_config.schedule`. Pure functions of the progress.
+
+    pyproject.toml:
+
+        [project]
+        name = "brahma-wsd"
+        version = "1.0"
+        dependencies = ["brahma-core"]
+
+        [project.entry-points."brahma.plugins"]
+        wsd = "brahma_wsd"
+
+    brahma_wsd.py:
+
+        from brahma.core.entries import ScheduleEntry
+        from brahma.core.hookspecs import hookimpl
+
+        def factor(progress, options):
+            return 1.0 if progress < 0.8 else (1.0 - progress) / 0.2
+
+        @hookimpl
+        def brahma_schedules():
+            return [ScheduleEntry(name="wsd", target="brahma_wsd:factor", summary="Flat, then straight down")]
+
+    Used as `{"schedule": "wsd"}`.
+    """
+
+
+@hookspec
+def brahma_quantizers() -> Iterable[QuantizerEntry]:  # type: ignore[empty-body]
+    """Quantizers of a frozen base model, used by `quantization`.
+
+    pyproject.toml:
+
+        [project]
+        name = "brahma-rounding"
+        version = "1.0"
+        dependencies = ["brahma-core[models]"]
+
+        [project.entry-points."brahma.plugins"]
+        rounding = "brahma_rounding.plugin"
+
+    brahma_rounding/plugin.py:
+
+        from brahma.core.entries import QuantizerEntry
+        from brahma.core.hookspecs import hookimpl
+
+        @hookimpl
+        def brahma_quantizers():
+            yield QuantizerEntry(
+                name="rounding", target="brahma_rounding.quantize:quantize", bits=(8,),
+                summary="Rounds each row of a linear layer to 8 bits",
+            )
+
+    brahma_rounding/quantize.py:
+
+        import torch
+
+        @torch.no_grad()
+        def quantize(model, section, options):
+            for module in model.modules():
+                if isinstance(module, torch.nn.Linear):
+                    scale = module.weight.abs().amax(dim=1, keepdim=True) / 127
+                    module.weight.copy_((module.weight / scale).round() * scale)
+            return model
+    """
+
+
+@hookspec
+def brahma_backends() -> Iterable[BackendEntry]:  # type: ignore[empty-body]
+    """Backends: how processes share the work, chosen by `training_config.backend`.
+
+    pyproject.toml:
+
+        [project]
+        name = "brahma-verbose"
+        version = "1.0"
+        dependencies = ["brahma-train"]
+
+        [project.entry-points."brahma.plugins"]
+        verbose = "brahma_verbose.plugin"
+
+    brahma_verbose/plugin.py:
+
+        from brahma.core.entries import BackendEntry
+        from brahma.core.hookspecs import hookimpl
+
+        @hookimpl
+        def brahma_backends():
+            yield BackendEntry(
+                name="verbose", target="brahma_verbose.backend:VerboseBackend",
+                summary="One process that logs where it runs",
+            )
+
+    brahma_verbose/backend.py:
+
+        import logging
+
+        from brahma.train.backends import SingleBackend
+
+        class VerboseBackend(SingleBackend):
+            def __init__(self, *args, **kwargs):
+                super().__init__(*args, **kwargs)
+                logging.getLogger(__name__).info("one process, no communication")
+    """
+
+
+@hookspec
+def brahma_readers() -> Iterable[ReaderEntry]:  # type: ignore[empty-body]
+    """Readers of further file formats, recognised by the file's ending.
+
+    pyproject.toml:
+
+        [project]
+        name = "brahma-csv"
+        version = "1.0"
+        dependencies = ["brahma-data"]
+
+        [project.entry-points."brahma.plugins"]
+        csv = "brahma_csv.plugin"
+
+    brahma_csv/plugin.py:
+
+        from brahma.core.entries import ReaderEntry
+        from brahma.core.hookspecs import hookimpl
+
+        @hookimpl
+        def brahma_readers():
+            yield ReaderEntry(
+                name="csv", target="brahma_csv.reader:read", suffixes=(".csv",),
+                summary="One row a record, named by the header",
+            )
+
+    brahma_csv/reader.py:
+
+        import csv
+
+        from brahma.data.readers import RawRow
+
+        def read(path, options):
+            with open(path, encoding="utf-8", newline="") as lines:
+                rows = csv.DictReader(lines)
+                for value in rows:
+                    yield RawRow(source=path, line=rows.line_num, offset=0, value=value)
+    """
+
+
+@hookspec
+def brahma_filters() -> Iterable[FilterEntry]:  # type: ignore[empty-body]
+    """Filters: which documents are kept when data is cleaned, and why the others are not.
+
+    pyproject.toml:
+
+        [project]
+        name = "brahma-minimum"
+        version = "1.0"
+        dependencies = ["brahma-core"]
+
+        [project.entry-points."brahma.plugins"]
+        minimum = "brahma_minimum.plugin"
+
+    brahma_minimum/plugin.py:
+
+        from brahma.core.entries import FilterEntry
+        from brahma.core.hookspecs import hookimpl
+
+        @hookimpl
+        def brahma_filters():
+            yield FilterEntry(
+                name="min_words", target="brahma_minimum.words:build",
+                options="brahma_minimum.words:Options", summary="Drops documents of few words",
+            )
+
+    brahma_minimum/words.py:
+
+        from brahma.core.config.sections import Section
+
+        class Options(Section):
+            words: int = 20
+
+        def build(options):
+            def keep(text):
+                count = len(text.split())
+                return True if count >= options.words else f"{count} words, fewer than {options.words}"
+            return keep
+    """
+
+
+@hookspec
+def brahma_augmenters() -> Iterable[AugmenterEntry]:  # type: ignore[empty-body]
+    """Augmenters: variants of a text, the same ones for the same seed.
+
+    pyproject.toml:
+
+        [project]
+        name = "brahma-typos"
+        version = "1.0"
+        dependencies = ["brahma-core"]
+
+        [project.entry-points."brahma.plugins"]
+        typos = "brahma_typos"
+
+    brahma_typos.py:
+
+        import random
+
+        from brahma.core.entries import AugmenterEntry
+        from brahma.core.hookspecs import hookimpl
+
+        def build(options, seed):
+            def variants(text):
+                if len(text) < 2:
+                    return
+                at = random.Random(f"{seed}:{text}").randrange(len(text) - 1)
+                yield text[:at] + text[at + 1] + text[at] + text[at + 2:]
+            return variants
+
+        @hookimpl
+        def brahma_augmenters():
+            yield AugmenterEntry(name="typos", target="brahma_typos:build", summary="Swaps two letters")
+    """
+
+
+@hookspec
+def brahma_tasks() -> Iterable[TaskEntry]:  # type: ignore[empty-body]
+    """Tasks: named evaluations, chosen by `--tasks` and `Evaluator.evaluate([...])`.
+
+    pyproject.toml:
+
+        [project]
+        name = "brahma-alphabet"
+        version = "1.0"
+        dependencies = ["brahma-eval"]
+
+        [project.entry-points."brahma.plugins"]
+        alphabet = "brahma_alphabet"
+
+    brahma_alphabet.py:
+
+        from brahma.core.entries import TaskEntry
+        from brahma.core.hookspecs import hookimpl
+
+        def score(evaluator, options):
+            return evaluator.evaluate_custom([{"text": "a b c d e f g h i j k l m"}])
+
+        @hookimpl
+        def brahma_tasks():
+            yield TaskEntry(name="alphabet", target="brahma_alphabet:score", summary="Loss on the alphabet")
+    """
+
+
+@hookspec
+def brahma_metrics() -> Iterable[MetricEntry]:  # type: ignore[empty-body]
+    """Metrics: one number from the summed loss, tokens and bytes of an evaluation.
+
+    pyproject.toml:
+
+        [project]
+        name = "brahma-nats"
+        version = "1.0"
+        dependencies = ["brahma-core"]
+
+        [project.entry-points."brahma.plugins"]
+        nats = "brahma_nats"
+
+    brahma_nats.py:
+
+        from brahma.core.entries import MetricEntry
+        from brahma.core.hookspecs import hookimpl
+
+        def nats_per_byte(totals):
+            return totals.loss_sum / totals.bytes
+
+        @hookimpl
+        def brahma_metrics():
+            yield MetricEntry(name="nats_per_byte", target="brahma_nats:nats_per_byte", summary="Nats a byte")
+    """
+
+
+@hookspec
+def brahma_trackers() -> Iterable[TrackerEntry]:  # type: ignore[empty-body]
+    """Trackers: where metrics go beside `metrics.jsonl`, chosen by `training_config.trackers`.
+
+    pyproject.toml:
+
+        [project]
+        name = "brahma-csv-tracker"
+        version = "1.0"
+        dependencies = ["brahma-train"]
+
+        [project.entry-points."brahma.plugins"]
+        csv-tracker = "brahma_csv_tracker"
+
+    brahma_csv_tracker.py:
+
+        from brahma.core.entries import TrackerEntry
+        from brahma.core.hookspecs import hookimpl
+
+        class CsvTracker:
+            def __init__(self, run_directory, config, options):
+                self.file = open(run_directory / "loss.csv", "a", encoding="utf-8")
+
+            def log(self, row):
+                if "train/loss" in row:
+                    self.file.write(f"{row['step']},{row['train/loss']}\\n")
+
+            def close(self):
+                self.file.close()
+
+        @hookimpl
+        def brahma_trackers():
+            yield TrackerEntry(name="csv", target="brahma_csv_tracker:CsvTracker", summary="loss.csv")
+    """
+
+
+@hookspec
+def brahma_executors() -> Iterable[ExecutorEntry]:  # type: ignore[empty-body]
+    """Executors: where data work runs.
+
+    pyproject.toml:
+
+        [project]
+        name = "brahma-threads"
+        version = "1.0"
+        dependencies = ["brahma-core"]
+
+        [project.entry-points."brahma.plugins"]
+        threads = "brahma_threads"
+
+    brahma_threads.py:
+
+        from concurrent.futures import ThreadPoolExecutor
+
+        from brahma.core.entries import ExecutorEntry
+        from brahma.core.hookspecs import hookimpl
+
+        class Threads:
+            def run(self, tasks):
+                with ThreadPoolExecutor() as pool:
+                    return list(pool.map(lambda task: task(), tasks))
+
+        @hookimpl
+        def brahma_executors():
+            yield ExecutorEntry(name="threads", target="brahma_threads:Threads", summary="In threads")
+    """
+
+
+@hookspec
+def brahma_commands() -> Iterable[CommandEntry]:  # type: ignore[empty-body]
+    """Commands of `brahma`. A name of two words makes a command of a group.
+
+    pyproject.toml:
+
+        [project]
+        name = "brahma-hello"
+        version = "1.0"
+        dependencies = ["brahma-core"]
+
+        [project.entry-points."brahma.plugins"]
+        hello = "brahma_hello.plugin"
+
+    brahma_hello/plugin.py:
+
+        from brahma.core.entries import CommandEntry
+        from brahma.core.hookspecs import hookimpl
+
+        @hookimpl
+        def brahma_commands():
+            yield CommandEntry(name="hello", target="brahma_hello.command:hello", summary="Greet somebody")
+
+    brahma_hello/command.py:
+
+        import click
+
+        @click.command()
+        @click.argument("name", default="world")
+        def hello(name):
+            \"\"\"Greet NAME.\"\"\"
+            click.echo(f"hello {name}")
+
+    Used as `brahma hello`.
+    """
