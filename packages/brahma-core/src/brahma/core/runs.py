@@ -1,0 +1,475 @@
+"""Run folders: where a run's files lie, who may write them, and how it stands.
+
+    <output_dir>/runs/<name>/     config.json environment.json ledger.json metrics.jsonl checkpoints/
+    <output_dir>/runs/<name>/state.json    what the writer said last; replaced whole, never torn
+    <output_dir>/runs/<name>/run.lock      held (flock) as long as a process writes the run
+    <output_dir>/logs/<name>.log  the log
+
+Everything that displays a run reads these files and nothing else.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import math
+import os
+import re
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from brahma.core.errors import RunError
+from brahma.core.suggest import suggestion
+
+Status = Literal["running", "finished", "failed", "interrupted"]
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+_LOCK_PATIENCE = 1.0  # seconds; a reader that asks whether the run is alive holds the lock for microseconds
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunState:
+    """What the writer of a run said last.
+
+    Attributes:
+        status: as written; a process that died still says `running` (`Run.status` sees through that).
+        pid: the process that wrote this.
+        updated: seconds since the epoch.
+        step: the last finished step, 0 before the first.
+        total_steps: steps of the whole run, None while unknown.
+        loss: the last training loss.
+        best: name of the best checkpoint's folder.
+        message: one line for people: why it failed, what it waits for.
+    """
+
+    status: Status
+    pid: int = 0
+    updated: float = 0.0
+    step: int = 0
+    total_steps: int | None = None
+    loss: float | None = None
+    best: str | None = None
+    message: str = ""
+
+
+@dataclass(frozen=True)
+class RunDirectory:
+    """The paths of one run. Nothing is made or read until a method is called.
+
+    Attributes:
+        root: `<output_dir>/runs/<name>`, absolute.
+    """
+
+    root: Path
+
+    @property
+    def name(self) -> str:
+        return self.root.name
+
+    @property
+    def output_dir(self) -> Path:
+        return self.root.parent.parent
+
+    @property
+    def config(self) -> Path:
+        """The resolved configuration, with the origin of each value."""
+        return self.root / "config.json"
+
+    @property
+    def environment(self) -> Path:
+        """Python, machine and versions (`brahma.core.environment`)."""
+        return self.root / "environment.json"
+
+    @property
+    def ledger(self) -> Path:
+        return self.root / "ledger.json"
+
+    @property
+    def metrics(self) -> Path:
+        return self.root / "metrics.jsonl"
+
+    @property
+    def superseded(self) -> Path:
+        """Rows of `metrics.jsonl` that a resume went back behind."""
+        return self.root / "metrics.superseded.jsonl"
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.root / "checkpoints"
+
+    @property
+    def state(self) -> Path:
+        return self.root / "state.json"
+
+    @property
+    def log(self) -> Path:
+        return self.output_dir / "logs" / f"{self.name}.log"
+
+    def read_state(self) -> RunState | None:
+        """What the writer said last; None when there is no readable `state.json`, so no run."""
+        try:
+            values = json.loads(self.state.read_bytes())
+        except (OSError, ValueError):
+            return None
+        if not isinstance(values, dict) or "status" not in values:
+            return None
+        return RunState(**{name: values[name] for name in _STATE_FIELDS if name in values})
+
+    def update_state(self, **changes: Any) -> RunState:
+        """Write `state.json` with these fields of `RunState` changed; `pid` and `updated` set themselves.
+
+        For one thread at a time: the process that holds the lock calls it from its main thread.
+
+        Raises:
+            RunError: it cannot be written.
+        """
+        state = self.read_state() or RunState(status="running")
+        state = replace(state, **{"pid": os.getpid(), "updated": time.time(), **changes})
+        write_json(self.state, asdict(state))
+        return state
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Hold the run for this process. The system lets go of it when the process dies, however it dies.
+
+        A forked child holds the lock too for as long as it lives, so children must die with their parent.
+
+        Raises:
+            RunError: another process writes the run, or the lock file cannot be made.
+        """
+        with _writable(self.root):
+            file = open(self.root / "run.lock", "a+", encoding="ascii")  # noqa: SIM115: held while the run lasts
+        with file:
+            if not _lock(file.fileno(), fcntl.LOCK_EX, patience=_LOCK_PATIENCE):
+                file.seek(0)
+                raise RunError(
+                    f"run {self.name} is being written by process {file.read().strip() or 'unknown'}",
+                    where=str(self.root),
+                    hint="Wait for it, stop it, or choose another run_name",
+                )
+            file.truncate(0)
+            file.write(str(os.getpid()))
+            file.flush()
+            yield
+
+    def is_locked(self) -> bool:
+        """Whether a living process writes the run."""
+        try:
+            with open(self.root / "run.lock", "rb") as file:
+                return not _lock(file.fileno(), fcntl.LOCK_SH)
+        except FileNotFoundError:
+            return False
+
+
+_STATE_FIELDS = tuple(field.name for field in fields(RunState))
+
+
+class Run:
+    """A run on disk, alive or over: its metrics, checkpoints and status, read anew at each access.
+
+    Args:
+        directory: its folder, `<output_dir>/runs/<name>`.
+    """
+
+    def __init__(self, directory: Path | RunDirectory) -> None:
+        self._paths = (
+            directory if isinstance(directory, RunDirectory) else RunDirectory(Path(directory).absolute())
+        )
+
+    @classmethod
+    def open(cls, path_or_name: str | Path, output_dir: str | Path = ".") -> Run:
+        """The run of that name in `output_dir/runs`, or in that folder.
+
+        Raises:
+            RunError: there is none; the nearest name is given.
+        """
+        name = str(path_or_name)
+        for folder in (Path(output_dir) / "runs" / name, Path(name)):
+            run = cls(folder)
+            if run.paths.read_state() is not None:
+                return run
+        known = [run.name for run in list_runs(output_dir)]
+        runs = Path(output_dir) / "runs"
+        raise RunError(
+            f"no run is called {name!r}",
+            where=str(runs),
+            hint=suggestion(name, known, nothing="There is no run yet; `brahma quickstart` makes one"),
+        )
+
+    @property
+    def paths(self) -> RunDirectory:
+        return self._paths
+
+    @property
+    def directory(self) -> Path:
+        return self._paths.root
+
+    @property
+    def name(self) -> str:
+        return self._paths.name
+
+    @property
+    def state(self) -> RunState:
+        """What the writer said last.
+
+        Raises:
+            RunError: the folder holds no readable `state.json`.
+        """
+        state = self._paths.read_state()
+        if state is None:
+            raise RunError(
+                f"{self.name} is not a run",
+                where=str(self.directory),
+                why="it has no readable state.json",
+                hint="`brahma runs list` shows the runs there are",
+            )
+        return state
+
+    @property
+    def status(self) -> Status:
+        """`running`, `finished`, `failed` or `interrupted`; a writer that died is `interrupted`."""
+        return self._status(self.state)
+
+    @property
+    def checkpoints(self) -> list[Path]:
+        """Folders of the complete checkpoints (those with a manifest), by step."""
+        found = []
+        for folder in self._paths.checkpoints.glob("checkpoint-*"):
+            step = folder.name.removeprefix("checkpoint-")
+            if step.isdecimal() and (folder / "manifest.json").is_file():
+                found.append((int(step), folder))
+        return [folder for _, folder in sorted(found)]
+
+    @property
+    def last(self) -> Path:
+        """The newest checkpoint.
+
+        Raises:
+            RunError: the run has none.
+        """
+        if checkpoints := self.checkpoints:
+            return checkpoints[-1]
+        raise RunError(
+            f"run {self.name} has no checkpoint",
+            where=str(self._paths.checkpoints),
+            hint="A checkpoint is written every `save_steps` steps and at the end of the run",
+        )
+
+    @property
+    def best(self) -> Path:
+        """The checkpoint with the lowest evaluation loss; the newest one when nothing was evaluated.
+
+        Raises:
+            RunError: the run has no checkpoint.
+        """
+        best = self.state.best
+        named = [folder for folder in self.checkpoints if folder.name == best]
+        return named[0] if named else self.last
+
+    def metrics(self) -> list[dict[str, Any]]:
+        """The rows of `metrics.jsonl`, oldest first; see `read_metrics`."""
+        return read_metrics(self._paths.metrics)
+
+    def __repr__(self) -> str:
+        state = self._paths.read_state()
+        if state is None:
+            return f"<Run {str(self.directory)!r}: no run there>"
+        steps = f"step {state.step}" + (f" of {state.total_steps}" if state.total_steps else "")
+        loss = "" if state.loss is None else f", loss {state.loss:.4g}"
+        return f"<Run {self.name!r}: {self._status(state)}, {steps}{loss}, in {str(self.directory)!r}>"
+
+    def _status(self, state: RunState) -> Status:
+        dead = state.status == "running" and not self._paths.is_locked()
+        return "interrupted" if dead else state.status
+
+
+def create_run(output_dir: str | Path, name: str | None, stem: str) -> RunDirectory:
+    """Make the folder of a new run; of two processes that ask for one name, one gets it.
+
+    Args:
+        output_dir: where `runs/` and `logs/` are made.
+        name: the run's name; None: `<stem>-1`, `<stem>-2`, …
+        stem: what the default name starts with, usually the configuration file's stem.
+
+    Raises:
+        RunError: the name is taken or not usable, or the folder cannot be made.
+    """
+    runs = Path(output_dir).absolute() / "runs"
+    with _writable(runs):
+        runs.mkdir(parents=True, exist_ok=True)
+        (runs.parent / "logs").mkdir(exist_ok=True)
+        directory = _claim_counted(runs, stem) if name is None else _claim(runs, name)
+        directory.checkpoints.mkdir()
+    directory.update_state(status="running")
+    return directory
+
+
+def latest_run(output_dir: str | Path, stem: str) -> RunDirectory | None:
+    """The newest of the runs `<stem>-<number>`: what `--resume auto` goes on with when no name is given."""
+    runs = Path(output_dir).absolute() / "runs"
+    numbers = _numbers(runs, _usable(stem))
+    return RunDirectory(runs / f"{_usable(stem)}-{max(numbers)}") if numbers else None
+
+
+def list_runs(output_dir: str | Path = ".") -> list[Run]:
+    """All runs in `output_dir/runs`, the one written last first. A folder without `state.json` is no run."""
+    runs = Path(output_dir).absolute() / "runs"
+    if not runs.is_dir():
+        return []
+    found = []
+    with os.scandir(runs) as entries:
+        for entry in entries:
+            directory = RunDirectory(Path(entry.path))
+            state = directory.read_state()
+            if state is not None:
+                found.append((state.updated, directory.name, directory))
+    return [Run(directory) for _, _, directory in sorted(found, reverse=True, key=lambda each: each[:2])]
+
+
+def read_metrics(path: Path) -> list[dict[str, Any]]:
+    """The rows of a `metrics.jsonl`, oldest first; none when the file does not exist yet.
+
+    The last line may be torn, because a process was killed in the middle of it: it is left out.
+
+    Raises:
+        RunError: another line is not a JSON object; it is named.
+    """
+    try:
+        lines = path.read_bytes().split(b"\n")
+    except FileNotFoundError:
+        return []
+    rows = []
+    for number, line in enumerate(lines[:-1], start=1):  # after the last newline: nothing, or a torn line
+        row = _row(line)
+        if row is None:
+            raise RunError(
+                "not a row of metrics",
+                where=f"{path}:{number}",
+                why="every line is one JSON object",
+                hint="Something else wrote into the file; remove that line",
+            )
+        rows.append(row)
+    return rows
+
+
+def write_json(path: Path, value: object) -> None:
+    """Write a JSON file so that a reader finds the old one or the new one, never a part.
+
+    Numbers that JSON has no word for (NaN, infinity) become null.
+
+    Raises:
+        RunError: it cannot be written.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}")
+    text = json.dumps(_plain(value), indent=1, allow_nan=False, default=str)
+    with _writable(path):
+        try:
+            temporary.write_text(text + "\n", encoding="utf-8")
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, dict):
+        return {key: _plain(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(each) for each in value]
+    return value
+
+
+def _row(line: bytes) -> dict[str, Any] | None:
+    try:
+        row = json.loads(line)
+    except ValueError:
+        return None
+    return row if isinstance(row, dict) else None
+
+
+def _claim(runs: Path, name: str) -> RunDirectory:
+    if not _NAME.fullmatch(name):
+        raise RunError(
+            f"{name!r} cannot be the name of a run",
+            why="a name starts with a letter or digit and goes on with those, '.', '_' and '-', 128 at most",
+            hint=f"Try {_usable(name)!r}",
+        )
+    directory = RunDirectory(runs / name)
+    try:
+        directory.root.mkdir()
+    except FileExistsError:
+        raise _taken(directory) from None
+    return directory
+
+
+def _claim_counted(runs: Path, stem: str) -> RunDirectory:
+    stem = _usable(stem)
+    number = max(_numbers(runs, stem), default=0) + 1
+    while True:
+        directory = RunDirectory(runs / f"{stem}-{number}")
+        try:
+            directory.root.mkdir()
+        except FileExistsError:  # another process was faster
+            number += 1
+        else:
+            return directory
+
+
+def _numbers(runs: Path, stem: str) -> list[int]:
+    if not runs.is_dir():
+        return []
+    ends = (name.removeprefix(f"{stem}-") for name in os.listdir(runs) if name.startswith(f"{stem}-"))
+    return [int(end) for end in ends if end.isdecimal()]
+
+
+def _usable(name: str) -> str:
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", name).lstrip("._-")[:100] or "run"
+
+
+def _taken(directory: RunDirectory) -> RunError:
+    state = directory.read_state()
+    status = Run(directory).status if state else "not a run"
+    ways = {
+        "finished": "Choose another run_name, or leave it out: the runs are then numbered",
+        "running": "Wait for it, or choose another run_name",
+        "not a run": "Choose another run_name, or move that folder away",
+    }
+    return RunError(
+        f"the name {directory.name!r} is taken",
+        where=str(directory.root),
+        why=f"there is a run of that name; it is {status}" if state else "a folder of that name is there",
+        hint=ways.get(status, "Go on with it: --resume auto; or choose another run_name"),
+    )
+
+
+def _lock(descriptor: int, how: int, patience: float = 0.0) -> bool:
+    """Try to get a lock for so many seconds; False when another process keeps it."""
+    deadline = time.monotonic() + patience
+    while True:
+        try:
+            fcntl.flock(descriptor, how | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() >= deadline:
+                return False
+            time.sleep(0.02)
+        else:
+            return True
+
+
+@contextmanager
+def _writable(path: Path) -> Iterator[None]:
+    """Say what cannot be written and why, instead of a bare OSError."""
+    try:
+        yield
+    except OSError as error:
+        raise RunError(
+            f"cannot write {error.filename or path}",
+            why=error.strerror or str(error),
+            hint="Free some space, mend the rights, or choose another output_dir",
+        ) from error
