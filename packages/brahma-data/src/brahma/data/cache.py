@@ -1,0 +1,128 @@
+"""Folders that are built once and never changed: tokenised sources and pack tables.
+
+A folder is built under another name beside its place, flushed to disk and renamed; its `manifest.json` is
+written last and lists the size of every file. So a folder with a true manifest is whole, whatever was
+killed when, and processes that build the same one at once do not hurt each other: the first to finish wins.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import json
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from brahma.core.errors import DataError
+
+MANIFEST = "manifest.json"
+
+_STALE = 3600.0  # seconds after which a build folder that nobody locks is taken for a killed process's
+_REFUSED = {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS}
+
+
+def read_manifest(folder: Path) -> dict[str, Any] | None:
+    """The manifest of a whole folder; None when it is absent, or a file is missing or of another size."""
+    try:
+        manifest: dict[str, Any] = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        whole = all((folder / name).stat().st_size == size for name, size in manifest["files"].items())
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+    return manifest if whole else None
+
+
+def build_once(folder: Path, write: Callable[[Path], dict[str, Any]]) -> dict[str, Any]:
+    """The manifest of `folder`, which `write` fills if it is not whole already.
+
+    Args:
+        folder: its final place.
+        write: writes files into the empty folder it is given and returns what else the manifest shall say.
+
+    Raises:
+        DataError: the disk is full or the place cannot be written; nothing is left behind.
+    """
+    manifest = read_manifest(folder)
+    if manifest is not None:
+        return manifest
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        _sweep(folder.parent)
+        _build(folder, write)
+    except OSError as error:
+        if error.errno not in _REFUSED:
+            raise
+        raise DataError(
+            "prepared data cannot be written",
+            where=str(folder.parent),
+            why=str(error),
+            hint="free some space, or set output_dir to a folder that can be written",
+        ) from error
+    manifest = read_manifest(folder)
+    if manifest is None:
+        raise DataError(
+            "prepared data was removed while it was being built",
+            where=str(folder),
+            hint="is another process cleaning this folder? Start again",
+        )
+    return manifest
+
+
+def _build(folder: Path, write: Callable[[Path], dict[str, Any]]) -> None:
+    building = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".tmp", dir=folder.parent))
+    descriptor = os.open(building, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)  # freed when this process dies; see _sweep
+        manifest = write(building)
+        files = sorted(path for path in building.rglob("*") if path.is_file())
+        sizes = {path.relative_to(building).as_posix(): path.stat().st_size for path in files}
+        manifest_path = building / MANIFEST
+        manifest_path.write_text(json.dumps({**manifest, "files": sizes}, indent=1) + "\n", encoding="utf-8")
+        for path in [*files, manifest_path]:
+            _flush(path)
+        os.fsync(descriptor)
+        _install(building, folder)
+    finally:
+        os.close(descriptor)
+        shutil.rmtree(building, ignore_errors=True)
+
+
+def _install(building: Path, folder: Path) -> None:
+    """Rename into place; a whole folder that is there already stays, a damaged one is removed."""
+    if folder.exists() and read_manifest(folder) is None:
+        aside = building.with_suffix(".damaged.tmp")
+        folder.rename(aside)
+        shutil.rmtree(aside)
+    try:
+        building.rename(folder)
+        _flush(folder.parent)
+    except OSError as error:
+        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+            raise
+
+
+def _sweep(parent: Path) -> None:
+    """Remove build folders that killed processes left behind."""
+    for path in parent.glob(".*.tmp"):
+        if time.time() - path.stat().st_mtime < _STALE:
+            continue
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(path, ignore_errors=True)
+        except BlockingIOError:
+            pass  # a long build that is still alive
+        finally:
+            os.close(descriptor)
+
+
+def _flush(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
