@@ -1,0 +1,100 @@
+"""Numbers as people read them, and the pace of work."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
+from time import monotonic
+from typing import Any
+
+_BARS = "▁▂▃▄▅▆▇█"
+WORTH_A_LINE = 0.5  # seconds that a task must take to be mentioned when it is done
+_RECENT = 100  # observations that the pace is taken over
+
+
+def duration(seconds: float) -> str:
+    """`0.4s`, `12s`, `3m 20s`, `2h 05m`, `3d 04h`."""
+    if seconds < 9.95:
+        return f"{seconds:.1f}s"
+    whole = round(seconds)
+    minutes, hours, days = whole // 60, whole // 3600, whole // 86400
+    if days:
+        return f"{days}d {hours % 24:02d}h"
+    if hours:
+        return f"{hours}h {minutes % 60:02d}m"
+    return f"{minutes}m {whole % 60:02d}s" if minutes else f"{whole}s"
+
+
+def size(count: float) -> str:
+    """Bytes in decimal units: `1.2 GB`."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if count < 999.5:
+            return f"{count:.0f} {unit}" if unit in ("B", "kB", "MB") else f"{count:.1f} {unit}"
+        count /= 1000
+    return f"{count:.1f} TB"
+
+
+def figures(row: Mapping[str, Any]) -> dict[str, str]:
+    """What a display shows of a row, as text, by name and in this order; what is absent is left out."""
+    formats: dict[str, tuple[str, Callable[[Any], str]]] = {
+        "loss": ("train/loss", lambda v: f"{v:.3f}"),
+        "eval loss": ("eval/loss", lambda v: f"{v:.3f}"),
+        "lr": ("train/lr", lambda v: f"{v:.1e}"),
+        "grad norm": ("train/grad_norm", lambda v: f"{v:.2f}"),
+        "rate": ("rate/tokens_per_second", lambda v: f"{v:,.0f} tok/s"),
+        "MFU": ("rate/mfu", lambda v: f"{100 * v:.0f} %"),
+        "mem": ("memory/rss_bytes", size),
+        "GPU mem": ("memory/device_bytes", size),
+        "CPU": ("system/cpu_percent", lambda v: f"{v:.0f} %"),
+        "GPU": ("system/gpu_percent", lambda v: f"{v:.0f} %"),
+    }
+    nonfinite = row.get("nonfinite", {})
+    shown: dict[str, str] = {}
+    for name, (key, text) in formats.items():
+        if row.get(key) is not None:
+            shown[name] = text(row[key])
+        elif key in nonfinite:
+            shown[name] = nonfinite[key]
+    return shown
+
+
+def sparkline(values: Sequence[float], width: int) -> str:
+    """`values` as bars between their lowest and highest, at most `width` characters, newest right."""
+    if not values or width < 1:
+        return ""
+    edges = [round(i * len(values) / min(width, len(values))) for i in range(min(width, len(values)) + 1)]
+    means = [sum(values[a:b]) / (b - a) for a, b in pairwise(edges)]
+    low, span = min(means), max(means) - min(means)
+    return "".join(_BARS[int((m - low) / span * (len(_BARS) - 1) + 0.5)] if span else _BARS[0] for m in means)
+
+
+class Pace:
+    """How fast something moves, over its recent past.
+
+    Args:
+        done: what is done already when the pace begins, such as the step a run goes on from.
+    """
+
+    def __init__(self, done: int = 0, now: Callable[[], float] = monotonic) -> None:
+        self._now = now
+        self._start = now()
+        self._marks: deque[tuple[float, int]] = deque([(self._start, done)], maxlen=_RECENT)
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the beginning."""
+        return self._now() - self._start
+
+    def move(self, done: int) -> None:
+        self._marks.append((self._now(), done))
+
+    def rate(self) -> float:
+        """Units per second, 0 while unknown."""
+        (start, first), (end, last) = self._marks[0], self._marks[-1]
+        return (last - first) / (end - start) if end > start else 0.0
+
+    def left(self, total: int | None) -> str:
+        """`ETA 3m 20s`, or nothing while it is unknown."""
+        rate, done = self.rate(), self._marks[-1][1]
+        return f"ETA {duration((total - done) / rate)}" if total and rate > 0 else ""

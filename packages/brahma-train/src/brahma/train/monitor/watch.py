@@ -1,0 +1,127 @@
+"""What can be seen going wrong while a model trains, each with what to try.
+
+Pure: numbers in, notices out. The loop sends the notices to the log and the display.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from statistics import median
+
+from brahma.core.errors import TrainingError
+
+_WINDOW = 50  # logged losses that say what is usual
+_ENOUGH = 10  # losses needed before anything can be called unusual
+_DEVIATIONS = 8  # robust standard deviations above the median; training loss has heavy tails
+_LEAST_RISE = 0.05  # and this part of the median at least: late in a run the loss hardly varies
+_SAFE_LR_WITHOUT_WARMUP = 1e-4
+_ROWS_NAMED = 10
+
+
+@dataclass(frozen=True)
+class Notice:
+    """Something a user should know, and the next thing to try."""
+
+    message: str
+    hint: str
+
+    def __str__(self) -> str:
+        return f"{self.message}\n  try: {self.hint}"
+
+
+class LossWatch:
+    """Sees losses and gradient norms that are no numbers, and loss spikes.
+
+    Args:
+        rows: the rows behind a step as `file:line`, asked only when something is named.
+        precision: `"fp16"`, `"bf16"` or `"float32"`, for the advice.
+    """
+
+    def __init__(self, rows: Callable[[int], Sequence[str]], precision: str = "float32") -> None:
+        self._rows = rows
+        self._precision = precision
+        self._losses: deque[float] = deque(maxlen=_WINDOW)
+        self._spiking = False
+
+    def check(self, step: int, loss: float, grad_norm: float | None = None) -> None:
+        """Refuse a loss or gradient norm that is no finite number. Cheap enough for every step.
+
+        With fp16 the gradient scaler finds infinite gradients by itself: pass no norm for a step it skips.
+
+        Raises:
+            TrainingError: with the step and its rows.
+        """
+        if not math.isfinite(loss):
+            raise self._failed(step, "the loss", loss)
+        if grad_norm is not None and not math.isfinite(grad_norm):
+            raise self._failed(step, "the gradient norm", grad_norm)
+
+    def observe(self, step: int, loss: float, grad_norm: float | None = None) -> list[Notice]:
+        """Take a logged step and return what to say about it; a spike is said once, at its beginning.
+
+        Args:
+            step: 1-based.
+            loss: mean negative log-likelihood of the step, nats per token.
+            grad_norm: before clipping.
+
+        Raises:
+            TrainingError: as `check`.
+        """
+        self.check(step, loss, grad_norm)
+        usual = median(self._losses) if len(self._losses) >= _ENOUGH else math.inf
+        above = loss > usual + max(_DEVIATIONS * self._deviation(usual), _LEAST_RISE * usual)
+        begins, self._spiking = above and not self._spiking, above
+        self._losses.append(loss)
+        return [self._spike(step, loss, usual)] if begins else []
+
+    def skipped(self, step: int) -> Notice:
+        """The notice for a global batch without a supervised token, which trains on nothing."""
+        return Notice(
+            f"step {step} is skipped: none of its tokens is supervised ({self._named_rows(step)})",
+            "see which tokens are trained with `brahma data inspect`; raise seq_length if answers were cut",
+        )
+
+    def _deviation(self, middle: float) -> float:
+        """Robust standard deviation: 1.4826 × median absolute deviation."""
+        if not math.isfinite(middle):
+            return 0.0
+        return 1.4826 * median(abs(loss - middle) for loss in self._losses)
+
+    def _spike(self, step: int, loss: float, usual: float) -> Notice:
+        return Notice(
+            f"step {step}: the loss jumped to {loss:.4g}, usual is {usual:.4g} ({self._named_rows(step)})",
+            "look at these rows; if it does not come down again: a lower lr, a longer warmup_steps, "
+            "or a lower max_grad_norm, from the last checkpoint",
+        )
+
+    def _failed(self, step: int, what: str, value: float) -> TrainingError:
+        remedies = ["a lower lr", "warmup_steps", "a look at these rows"]
+        if self._precision == "fp16":
+            remedies.insert(0, "bf16 instead of fp16")
+        return TrainingError(
+            f"{what} is {float(value)} at step {step}",
+            where=self._named_rows(step),
+            hint=f"try {', '.join(remedies)}; go on from the last checkpoint with --resume auto",
+        )
+
+    def _named_rows(self, step: int) -> str:
+        rows = self._rows(step)
+        if not rows:
+            return "rows unknown"
+        rest = f" and {len(rows) - _ROWS_NAMED} more" if len(rows) > _ROWS_NAMED else ""
+        return ", ".join(rows[:_ROWS_NAMED]) + rest
+
+
+def check_schedule(lr: float, warmup_steps: int) -> list[Notice]:
+    """What to say about the learning rate before training starts."""
+    if warmup_steps or lr <= _SAFE_LR_WITHOUT_WARMUP:
+        return []
+    return [
+        Notice(
+            f"lr {lr:g} from the first step, without a warm-up: the loss may spike or stay high",
+            "warmup_steps of 1 to 5 % of the run",
+        )
+    ]
