@@ -1,0 +1,92 @@
+"""Paths, folders and globs become a list of data files."""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from brahma.core.errors import DataError
+from brahma.core.suggest import nearest
+from brahma.data.readers import has_reader, known_suffixes, reader_of
+
+_LISTED = 8
+"""Names listed in an error at most."""
+
+
+def expand_sources(paths: Iterable[str | Path]) -> tuple[Path, ...]:
+    """Files that the paths, folders and globs stand for, in the order given; sorted within each.
+
+    A folder is searched to its depths for files with a known ending; hidden ones are passed over.
+
+    Raises:
+        DataError: a path that does not exist, a folder or glob without data, an unknown ending, a file
+            that is named twice.
+    """
+    files = [file for path in paths for file in _expand(path)]
+    for file in files:
+        reader_of(file)
+    twice = [file for file, count in Counter(file.resolve() for file in files).items() if count > 1]
+    if twice:
+        raise DataError(
+            "the file is named twice", where=str(twice[0]), hint="Name each file once; use epochs to repeat"
+        )
+    if not files:
+        raise DataError("no data file is named", hint="Give a file, a folder or a glob")
+    return tuple(files)
+
+
+def _expand(path: str | Path) -> list[Path]:
+    given = Path(path).expanduser()
+    if given.is_dir():
+        return _folder(given)
+    if given.exists():
+        return [given]
+    if glob.has_magic(str(given)):
+        return _matches(given)
+    raise _missing(given)
+
+
+def _matches(pattern: Path) -> list[Path]:
+    found = [Path(name) for name in sorted(glob.glob(str(pattern), recursive=True))]
+    if not found:
+        raise DataError(
+            "no file matches", where=str(pattern), hint="Check the pattern; `**` reaches into folders"
+        )
+    return [path for path in found if path.is_file()]
+
+
+def _folder(folder: Path) -> list[Path]:
+    every = list(_walk(folder))
+    files = sorted(path for path in every if has_reader(path))
+    if not files:
+        names = sorted(str(path.relative_to(folder)) for path in every)
+        listed = ", ".join(names[:_LISTED]) + (
+            f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
+        )
+        raise DataError(
+            "the folder holds no data",
+            where=str(folder),
+            why=f"files found: {listed}" if names else "it is empty",
+            hint=f"Known endings: {', '.join(known_suffixes())}",
+        )
+    return files
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    for root, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        yield from (Path(root, name) for name in names if not name.startswith("."))
+
+
+def _missing(path: Path) -> DataError:
+    siblings = [each.name for each in path.parent.iterdir()] if path.parent.is_dir() else []
+    close = nearest(path.name, siblings)
+    hint = (
+        f"Did you mean {path.with_name(close)}?"
+        if close
+        else "Check the path; it is relative to where you are"
+    )
+    return DataError("there is no such file or folder", where=str(path), hint=hint)

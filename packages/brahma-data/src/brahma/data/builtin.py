@@ -1,0 +1,46 @@
+"""What brahma-data brings, through the same hooks as every plugin."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from brahma.core.entries import CommandEntry, ReaderEntry
+from brahma.core.hookspecs import hookimpl
+
+
+@hookimpl
+def brahma_readers() -> Iterable[ReaderEntry]:
+    """Readers of plain text, JSON Lines and JSON arrays, also compressed with gzip."""
+    yield ReaderEntry(
+        name="text",
+        target="brahma.data._file_formats:read_text",
+        suffixes=(".txt", ".txt.gz"),
+        summary="Running text; what a document is, `text_document` says",
+    )
+    yield ReaderEntry(
+        name="jsonl",
+        target="brahma.data._file_formats:read_json_lines",
+        suffixes=(".jsonl", ".ndjson", ".jsonl.gz", ".ndjson.gz"),
+        summary="One JSON object a line",
+    )
+    yield ReaderEntry(
+        name="json",
+        target="brahma.data._file_formats:read_json",
+        suffixes=(".json", ".json.gz"),
+        summary="One JSON array of objects",
+    )
+
+
+@hookimpl
+def brahma_commands() -> Iterable[CommandEntry]:
+    """`brahma tokenizer train` and `brahma data inspect`."""
+    yield CommandEntry(
+        name="tokenizer train",
+        target="brahma.data.commands.tokenizer:train",
+        summary="Train a byte-level BPE tokenizer on your text",
+    )
+    yield CommandEntry(
+        name="data inspect",
+        target="brahma.data.commands.inspect:inspect",
+        summary="Format, rows, lengths, trained tokens and ledger of a data set",
+    )

@@ -1,0 +1,301 @@
+"""`Dataset`: the rows of one or many files, streamed, validated, each named by file and line."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from brahma.core.errors import DataError, RowError
+from brahma.data._sources import expand_sources
+from brahma.data._validation import kinds_of, parse_row, unknown_format
+from brahma.data.readers import TextDocument, read_row_at, read_rows
+from brahma.data.rows import ROWS_IN_MEMORY, BadRow, Kind, RawRow, Row, place
+
+Format = Literal["auto", "text", "jsonl", "chat", "completion"]
+Paths = str | Path | Sequence[str | Path]
+
+_KIND_OF_FORMAT: dict[Format, Kind] = {
+    "text": "text",
+    "jsonl": "text",
+    "chat": "chat",
+    "completion": "completion",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetOptions:
+    """How rows are read; two data sets with equal sources and options hold the same rows.
+
+    Attributes:
+        format: what the user asked for; `auto` goes by the first valid row.
+        text_document: what one document is in a `.txt` file.
+        on_bad_row: raise at a bad row, or skip and count it.
+    """
+
+    format: Format = "auto"
+    text_document: TextDocument = "file"
+    on_bad_row: Literal["error", "skip"] = "error"
+
+
+class Dataset:
+    """Rows for training or evaluation. Iterating streams them; no more than one row is held in memory.
+
+    (One document can be a whole `.txt` file, see `text_document`; a `.json` file is held while it is read.)
+
+    Attributes:
+        sources: the files, in order; empty for rows given as a list.
+        options: how they are read.
+        template: a Jinja chat template file to use instead of the tokenizer's own.
+        format: `text`, `chat` or `completion`; all rows are of one kind.
+    """
+
+    sources: tuple[Path, ...]
+    options: DatasetOptions
+    template: Path | None
+    format: Kind
+
+    def __init__(
+        self,
+        sources: Sequence[Path],
+        options: DatasetOptions = DatasetOptions(),
+        *,
+        template: str | Path | None = None,
+        rows: Sequence[RawRow | BadRow] = (),
+    ) -> None:
+        """Use `from_file`, `from_files` or `from_rows`."""
+        self.sources = tuple(sources)
+        self.options = options
+        self.template = None if template is None else Path(template)
+        self._raw = tuple(rows)
+        self._index: _Index | None = None
+        self.format, self._first = self._recognise()
+
+    @classmethod
+    def from_file(
+        cls,
+        path: str | Path,
+        *,
+        format: Format = "auto",
+        text_document: TextDocument = "file",
+        on_bad_row: Literal["error", "skip"] = "error",
+        template: str | Path | None = None,
+    ) -> Dataset:
+        """Rows of a file, a folder or a glob.
+
+        Args:
+            path: `.txt`, `.jsonl`, `.ndjson` or `.json`, also with `.gz`; or what a plugin reads.
+            format: `auto` goes by the first valid row; else each row must be of this format.
+            text_document: what one document is in a `.txt` file.
+            on_bad_row: raise at a bad row, or skip and count it.
+            template: a Jinja chat template file to use instead of the tokenizer's own.
+
+        Raises:
+            DataError: no such file, no data, no valid row, more than one format.
+            RowError: the first row is bad (further ones are found on the way).
+        """
+        return cls.from_files(
+            path, format=format, text_document=text_document, on_bad_row=on_bad_row, template=template
+        )
+
+    @classmethod
+    def from_files(
+        cls,
+        paths: Paths,
+        *,
+        format: Format = "auto",
+        text_document: TextDocument = "file",
+        on_bad_row: Literal["error", "skip"] = "error",
+        template: str | Path | None = None,
+    ) -> Dataset:
+        """Rows of several files, folders or globs, in the order given. See `from_file`."""
+        given = [paths] if isinstance(paths, str | Path) else list(paths)
+        options = DatasetOptions(format, text_document, on_bad_row)
+        return cls(expand_sources(given), options, template=template)
+
+    @classmethod
+    def from_rows(
+        cls,
+        rows: Iterable[Mapping[str, object] | str],
+        *,
+        format: Format = "auto",
+        on_bad_row: Literal["error", "skip"] = "error",
+        template: str | Path | None = None,
+    ) -> Dataset:
+        """Rows that are in memory already: objects as in a `.jsonl` file, or texts. See `from_file`.
+
+        `line` of a row is its number in the list, from 1.
+        """
+        raw = [_raw_row(value, line) for line, value in enumerate(rows, 1)]
+        return cls((), DatasetOptions(format, on_bad_row=on_bad_row), template=template, rows=raw)
+
+    def __iter__(self) -> Iterator[Row]:
+        """The valid rows, in order.
+
+        Raises:
+            RowError: a bad row, with `on_bad_row="error"`.
+            DataError: a damaged file; rows of more than one format.
+        """
+        for row in self.scan():
+            if isinstance(row, Row):
+                yield row
+            elif self.options.on_bad_row == "error":
+                raise row.error
+
+    def scan(self, source: Path | None = None) -> Iterator[Row | BadRow]:
+        """Every row, valid or bad, whatever `on_bad_row` says; of one source or of all.
+
+        Raises:
+            DataError: a damaged file; rows of more than one format.
+        """
+        for raw in self._read(self.sources if source is None else (source,)):
+            if isinstance(raw, BadRow):
+                yield raw
+                continue
+            try:
+                yield self._row(raw)
+            except RowError as error:
+                yield BadRow(raw.source, raw.line, raw.offset, error)
+
+    @property
+    def skipped(self) -> list[tuple[str, str]]:
+        """`(file:line, reason)` of every row that is skipped. Reads all sources once."""
+        return list(self._indexed().skipped)
+
+    def __len__(self) -> int:
+        """Number of valid rows. Reads all sources once."""
+        return len(self._indexed().lines)
+
+    def __getitem__(self, index: int) -> Row:
+        """The valid row of that number, read from its file. Reads all sources once, at the first use."""
+        entries = self._indexed()
+        if not -len(entries.lines) <= index < len(entries.lines):
+            raise IndexError(f"row {index} of {len(entries.lines)}")
+        line, offset = entries.lines[index], entries.offsets[index]
+        if self.sources:
+            source = self.sources[entries.sources[index]]
+            raw = read_row_at(source, line=line, offset=offset, text_document=self.options.text_document)
+        else:
+            raw = self._raw[line - 1]
+        if isinstance(raw, BadRow):
+            raise raw.error
+        return self._row(raw)
+
+    def __repr__(self) -> str:
+        rows = f", {len(self._index.lines)} rows" if self._index else ""
+        if not self.sources:
+            return f"Dataset({self.format}, {len(self._raw)} rows in memory)"
+        more = f" and {len(self.sources) - 1} more" if len(self.sources) > 1 else ""
+        return f"Dataset({self.format}, {self.sources[0]}{more}{rows})"
+
+    def _read(self, sources: Sequence[Path]) -> Iterator[RawRow | BadRow]:
+        if not self.sources:
+            yield from self._raw
+        for source in sources:
+            empty = True
+            for raw in read_rows(source, text_document=self.options.text_document):
+                empty = False
+                yield raw
+            if empty:
+                yield BadRow(source, 1, 0, _no_rows(str(source)))
+
+    def _row(self, raw: RawRow) -> Row:
+        kinds = kinds_of(raw)
+        if not kinds:
+            raise unknown_format(raw)
+        plain = isinstance(raw.value, str) and raw.source is not ROWS_IN_MEMORY
+        if self.format not in kinds or (plain and self.options.format == "jsonl"):
+            raise self._mismatch(raw, "plain text" if plain else kinds[0])
+        return parse_row(raw, self.format)
+
+    def _recognise(self) -> tuple[Kind, str]:
+        """The format, and the place of the first valid row."""
+        for raw in self._read(self.sources):
+            try:
+                if isinstance(raw, BadRow):
+                    raise raw.error
+                self.format = self._format_of(raw)
+                self._row(raw)
+                return self.format, place(raw.source, raw.line)
+            except RowError:
+                if self.options.on_bad_row == "error":
+                    raise
+        raise self._no_valid_row()
+
+    def _format_of(self, raw: RawRow) -> Kind:
+        if self.options.format != "auto":
+            return _KIND_OF_FORMAT[self.options.format]
+        kinds = kinds_of(raw)
+        if not kinds:
+            raise unknown_format(raw)
+        if len(kinds) > 1:
+            raise DataError(
+                f"the row fits more than one format: {', '.join(kinds)}",
+                where=place(raw.source, raw.line),
+                hint=f'Say which one is meant, for example "format": "{kinds[-1]}"',
+            )
+        return kinds[0]
+
+    def _mismatch(self, raw: RawRow, found: str) -> DataError:
+        where = place(raw.source, raw.line)
+        if self.options.format != "auto":
+            message = f"the row is {found}, but the format was given as {self.options.format}"
+            return DataError(message, where=where, hint='Leave the format at "auto", or give the right one')
+        return DataError(
+            f"the formats are mixed: this row is {found}, others are {self.format}",
+            where=where,
+            why=f"{self._first} is {self.format}",
+            hint="Train on one format at a time, or convert one of them",
+        )
+
+    def _no_valid_row(self) -> DataError:
+        where = ", ".join(map(str, self.sources[:3])) or str(ROWS_IN_MEMORY)
+        return DataError("no valid row", where=where, hint='Set on_bad_row to "error" to see what is wrong')
+
+    def _indexed(self) -> _Index:
+        if self._index is None:
+            self._index = self._make_index()
+        return self._index
+
+    def _make_index(self) -> _Index:
+        index = _Index()
+        numbers = {source: number for number, source in enumerate(self.sources)}
+        for row in self.scan():
+            if isinstance(row, Row):
+                index.sources.append(numbers.get(row.source, 0))
+                index.lines.append(row.line)
+                index.offsets.append(row.offset)
+            elif self.options.on_bad_row == "error":
+                raise row.error
+            else:
+                index.skipped.append((row.error.where or place(row.source, row.line), row.error.message))
+        return index
+
+
+class _Index:
+    """Where each valid row starts: 20 bytes a row."""
+
+    def __init__(self) -> None:
+        self.sources = array("i")
+        self.lines = array("q")
+        self.offsets = array("q")
+        self.skipped: list[tuple[str, str]] = []
+
+
+def _no_rows(where: str) -> RowError:
+    return RowError(
+        "the file is empty: it holds no rows", where=where, hint="Take it out of the folder or list"
+    )
+
+
+def _raw_row(value: object, line: int) -> RawRow | BadRow:
+    if isinstance(value, str | Mapping):
+        return RawRow(ROWS_IN_MEMORY, line, 0, value if isinstance(value, str) else dict(value))
+    error = RowError(
+        f"the row is of type {type(value).__name__}, neither an object nor a string",
+        where=place(ROWS_IN_MEMORY, line),
+        hint='Give rows as {"text": "…"}, {"messages": […]} or {"prompt": "…", "completion": "…"}',
+    )
+    return BadRow(ROWS_IN_MEMORY, line, 0, error)
