@@ -1,0 +1,234 @@
+"""The Evaluator: measures of a model on data of one's own, and named tasks."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from brahma.core.entries import Entry
+from brahma.core.errors import DataError, DeviceError, PluginError
+from brahma.core.plugins import get_plugins
+from brahma.evaluation.locate import locate_model
+from brahma.evaluation.losses import evaluate_packs
+from brahma.evaluation.results import Results
+from brahma.evaluation.totals import LossTotals
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+    from brahma.data import Dataset
+    from brahma.data.prepare import PreparedData
+
+MAX_DEFAULT_SEQ_LENGTH = 2048
+"""Longer sequences are scored if they are asked for; by default memory stays bounded."""
+
+
+class Evaluator:
+    """Evaluates one model.
+
+        results = Evaluator("runs/my-run").evaluate_custom("held_out.jsonl")
+        results["bits_per_byte"]
+
+    Args:
+        model_path: a run's name or folder (its best checkpoint is taken), a checkpoint's or model's folder,
+            or a hub id. Nothing is loaded before it is used.
+        device: `auto` (an accelerator if there is one), `cpu`, `cuda`, `cuda:1`, `mps`.
+        dtype: `float32`, `bfloat16` or `float16`; None: as it was saved.
+        batch_size: sequences scored at once.
+        seq_length: tokens of a sequence; None: the model's context, 2,048 at most. A longer document is
+            scored in pieces that do not see each other, and counted in `Results.split`.
+        trust_remote_code: run code that the model's folder or repository ships.
+
+    Raises:
+        ModelError: there is no such model.
+    """
+
+    def __init__(
+        self,
+        model_path: str | Path,
+        *,
+        device: str = "auto",
+        dtype: str | None = None,
+        batch_size: int = 8,
+        seq_length: int | None = None,
+        trust_remote_code: bool = False,
+    ) -> None:
+        self.model_path = locate_model(model_path)
+        self.batch_size = batch_size
+        self._device = device
+        self._dtype = dtype
+        self._seq_length = seq_length
+        self._trust_remote_code = trust_remote_code
+
+    @classmethod
+    def from_model(
+        cls,
+        model: PreTrainedModel,
+        tokenizer: PreTrainedTokenizerBase,
+        *,
+        batch_size: int = 8,
+        seq_length: int | None = None,
+    ) -> Self:
+        """An evaluator of a model that is in memory; it stays where it is and as it is."""
+        evaluator = cls.__new__(cls)
+        evaluator.model_path = str(model.config.name_or_path)
+        evaluator.batch_size = batch_size
+        evaluator._seq_length = seq_length
+        evaluator.__dict__.update(model=model, tokenizer=tokenizer)  # what the cached properties would load
+        return evaluator
+
+    @cached_property
+    def model(self) -> PreTrainedModel:
+        """The model, loaded on first use.
+
+        Raises:
+            ModelError: it cannot be loaded.
+            DeviceError: the device does not exist here.
+        """
+        from brahma.core.models.loading import load_model
+
+        return load_model(
+            self.model_path,
+            dtype=_dtype(self._dtype),
+            device=_device(self._device),
+            trust_remote_code=self._trust_remote_code,
+        )
+
+    @cached_property
+    def tokenizer(self) -> PreTrainedTokenizerBase:
+        """The model's tokenizer, loaded on first use."""
+        from brahma.data.tokenizer import load_tokenizer
+
+        return load_tokenizer(self.model_path)
+
+    @property
+    def seq_length(self) -> int:
+        """Tokens of a sequence."""
+        if self._seq_length is not None:
+            return self._seq_length
+        context = getattr(self.model.config, "max_position_embeddings", MAX_DEFAULT_SEQ_LENGTH)
+        return min(int(context), MAX_DEFAULT_SEQ_LENGTH)
+
+    def evaluate_custom(
+        self, data: str | Path | Dataset | Sequence[str | Path | Mapping[str, Any]]
+    ) -> Results:
+        """Loss, perplexity and bits per byte of the model on data of one's own.
+
+        Every document is scored from its own beginning and sees no other. Of a conversation or completion
+        the answers alone are scored.
+
+        Args:
+            data: a path, folder or glob; a list of paths; a list of rows (`{"text": …}`, `{"messages": …}`,
+                `{"prompt": …, "completion": …}`, or strings as running text); or a `Dataset`.
+
+        Raises:
+            DataError: a file or row that cannot be read, or no text at all.
+        """
+        dataset = _as_dataset(data)
+        if len(dataset) == 0:
+            raise _nothing_to_score("it holds no rows")
+        with tempfile.TemporaryDirectory(prefix="brahma-evaluation-") as directory:
+            return self._score(self._prepare(dataset, Path(directory)))
+
+    def evaluate(self, tasks: Sequence[str]) -> dict[str, dict[str, float]]:
+        """Run tasks by name: task -> its figures.
+
+        Raises:
+            PluginError: no installed package brings a task of that name.
+        """
+        entries = [_find_task(name) for name in tasks]  # all names are checked before the first one runs
+        return {entry.name: dict(entry.load()(self, None)) for entry in entries}
+
+    def _prepare(self, dataset: Dataset, directory: Path) -> PreparedData:
+        from brahma.data.prepare import prepare
+
+        return prepare(
+            dataset,
+            tokenizer=self.tokenizer,
+            template=None,
+            seq_length=self.seq_length,
+            packing="best_fit",
+            on_long_row="split",
+            directory=directory,
+            workers=1,
+            validation=None,
+            seed=0,
+        )
+
+    def _score(self, prepared: PreparedData) -> Results:
+        counts = prepared.ledger.train_tokens
+        if counts.trained == 0:
+            raise _nothing_to_score("its rows have no token that a model could be asked for")
+        totals = evaluate_packs(self.model, prepared.train, batch_size=self.batch_size)
+        return Results(
+            metrics=compute_metrics(totals),
+            tokens=totals.tokens,
+            bytes=totals.bytes,
+            documents=counts.documents,
+            skipped=prepared.ledger.skipped,
+            split=prepared.train.num_split,
+        )
+
+
+def compute_metrics(totals: LossTotals) -> dict[str, float]:
+    """Every installed metric of these totals, by name."""
+    plugins = get_plugins()
+    names = plugins.entries("metric")
+    return {name: float(plugins.load("metric", name)(totals)) for name in names}
+
+
+def _as_dataset(data: str | Path | Dataset | Sequence[str | Path | Mapping[str, Any]]) -> Dataset:
+    from brahma.data import Dataset
+
+    if isinstance(data, Dataset):
+        return data
+    if isinstance(data, str | Path):
+        return Dataset.from_files(data)
+    if data and all(isinstance(each, Path) for each in data):
+        return Dataset.from_files(data)
+    return Dataset.from_rows(data)
+
+
+def _nothing_to_score(why: str) -> DataError:
+    return DataError("there is nothing to evaluate on", why=why, hint="Give at least one document with text")
+
+
+def _find_task(name: str) -> Entry:
+    plugins = get_plugins()
+    if name in plugins.entries("task"):
+        return plugins.find("task", name)
+    known = ", ".join(plugins.entries("task")) or "none"
+    raise PluginError(
+        f"no task is called {name!r}",
+        why=f"tasks installed: {known}. The lm-eval tasks (hellaswag, mmlu, truthfulqa, …) come with a "
+        "later version of brahma-eval",
+        hint="Measure loss, perplexity and bits per byte on data of your own: evaluate_custom(…)",
+    )
+
+
+def _dtype(name: str | None) -> torch.dtype | None:
+    import torch
+
+    names = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+    if name is not None and name not in names:
+        raise DeviceError(f"unknown dtype {name!r}", hint=f"There are: {', '.join(names)}")
+    return names[name] if name else None
+
+
+def _device(name: str) -> torch.device:
+    import torch
+
+    if name == "auto":
+        return torch.accelerator.current_accelerator(check_available=True) or torch.device("cpu")
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise DeviceError(
+            f"device {name!r} cannot be used here", why=str(error).splitlines()[0], hint="device='auto'"
+        ) from error
+    return device

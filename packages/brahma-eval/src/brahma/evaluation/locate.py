@@ -1,0 +1,59 @@
+"""From what a user calls a model to the folder it lies in. Imports no torch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from brahma.core.errors import ModelError
+from brahma.core.runs import Run, RunDirectory, list_runs
+from brahma.core.suggest import suggestion
+
+
+def locate_model(reference: str | Path, *, output_dir: str | Path = ".") -> str:
+    """The folder or hub id that a model can be loaded from.
+
+    Args:
+        reference: a run's name in `output_dir/runs`, a run's folder (its best checkpoint is taken), a
+            checkpoint's or model's folder, or a hub id.
+
+    Raises:
+        ModelError: nothing of that name; the nearest run is given.
+        RunError: the run has no checkpoint.
+        CheckpointError: the checkpoint is damaged; the file is named.
+    """
+    name = str(reference)
+    for folder in (Path(output_dir) / "runs" / name, Path(name).expanduser()):
+        if RunDirectory(folder).read_state() is not None:
+            return str(_verified(Run(folder).best))
+        if (folder / "config.json").is_file():
+            return str(_verified(folder))
+    if Path(name).expanduser().exists() or _is_path(name):
+        raise _not_found(name, output_dir)
+    return name
+
+
+def _verified(folder: Path) -> Path:
+    from brahma.core.checkpoints import verify
+
+    if (folder / "manifest.json").is_file():
+        verify(folder)
+    return folder
+
+
+def _is_path(name: str) -> bool:
+    """Whether it cannot be a hub id, which is `name` or `owner/name`."""
+    return name.startswith((".", "/", "~")) or name.count("/") > 1 or "\\" in name
+
+
+def _not_found(name: str, output_dir: str | Path) -> ModelError:
+    exists = Path(name).expanduser().exists()
+    return ModelError(
+        "there is no model in that folder" if exists else "there is no such model",
+        where=name,
+        why="it holds no config.json" if exists else None,
+        hint=suggestion(
+            name,
+            [run.name for run in list_runs(output_dir)],
+            nothing="Give a run's name or folder, a checkpoint, a model folder, or a hub id",
+        ),
+    )
