@@ -1,12 +1,15 @@
 """Small shards for tests: every token of a source has an id of its own where the type allows it."""
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from brahma.data.packs import PackSource
+from brahma.data._table import PackSource
+from brahma.data.rows import EncodedDocument
 from brahma.data.shards import ShardWriter, token_dtype
+
+BOS = 99_999
+"""A document that begins with it has a bos."""
 
 Document = tuple[list[int], list[int]]
 """Ids and mask."""
@@ -26,22 +29,21 @@ def write_shard(folder: Path, documents: list[Document], vocab_size: int = 100_0
     folder.mkdir(parents=True)
     with ShardWriter(folder, token_dtype(vocab_size)) as writer:
         for row, (ids, mask) in enumerate(documents):
-            writer.add(
-                np.array(ids, np.int32),
-                np.array(mask, np.uint8),
-                source=0,
-                row=row,
-                line=row + 1,
-                offset=100 * row,
+            has_bos = ids[0] == BOS
+            document = EncodedDocument(
+                ids=np.array(ids, np.int32),
+                mask=np.array([0, *mask[1:]], np.uint8),
                 num_bytes=sum(mask[1:]),
-                special=1,
-                prompt_length=mask.index(1) if 1 in mask else len(mask),
+                num_special=1,
+                prompt_length=max(0, mask.index(1) - has_bos) if 1 in mask else len(mask) - has_bos,
+                has_bos=has_bos,
             )
+            writer.add(document, row=row, line=row + 1, offset=100 * row)
     return folder
 
 
-def source(folder: Path, content: list[Document], **changes: Any) -> PackSource:
-    """A PackSource of a new shard; running text unless `changes` say otherwise."""
+def source(folder: Path, content: list[Document], documents: list[int] | None = None) -> PackSource:
+    """A PackSource of a new shard."""
     write_shard(folder, content)
-    options: dict[str, Any] = {"path": f"{folder.name}.jsonl", "key": folder.name, "running_text": True}
-    return PackSource(folder=folder, **(options | changes))
+    chosen = None if documents is None else np.array(documents, np.int64)
+    return PackSource(f"{folder.name}.jsonl", folder.name, folder, chosen)

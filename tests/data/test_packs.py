@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 
 from brahma.core.errors import DataError, RowError
 from brahma.data._packing import best_fit, supervised_counts
+from brahma.data._table import PackSource
 from brahma.data.batches import IGNORE_INDEX
 from brahma.data.packs import Packing, Packs
-from tests.data.shard_factory import Document, numbered, source
+from tests.data.shard_factory import BOS, Document, numbered, source
 
 T = 8
 
@@ -48,12 +49,20 @@ def check(packs: Packs) -> None:
     assert packs.ledger.slots == packs.ledger.inputs + packs.ledger.padding == len(packs) * packs.seq_length
 
 
+def text_packs(sources: list[PackSource], folder: Path, **options: Any) -> Packs:
+    return Packs.build(sources, folder, running_text=True, **({"seq_length": T} | options))
+
+
+def example_packs(sources: list[PackSource], folder: Path, **options: Any) -> Packs:
+    return Packs.build(sources, folder, running_text=False, **({"seq_length": T} | options))
+
+
 lengths = st.lists(st.integers(1, 30), min_size=1, max_size=12)
 
 
 @st.composite
 def examples(draw: st.DrawFn, longest: int = T + 1) -> list[Document]:
-    made = []
+    made: list[Document] = []
     for length in draw(st.lists(st.integers(2, longest), min_size=1, max_size=12)):
         mask = draw(st.lists(st.integers(0, 1), min_size=length, max_size=length))
         mask[draw(st.integers(1, length - 1))] = 1
@@ -68,7 +77,7 @@ def test_concat_holds_every_pair_of_running_text_once(one: list[int], two: list[
     documents = [numbered([*one, 2]), numbered(two, first=1000)]
     with TemporaryDirectory() as folder:
         sources = [source(Path(folder, str(i)), documents[i]) for i in range(2)]
-        packs = Packs.build(sources, Path(folder, "packs"), seq_length=t)
+        packs = text_packs(sources, Path(folder, "packs"), seq_length=t)
         check(packs)
         assert pairs_of(packs) == expected_pairs(documents[0] + documents[1])
         assert (np.diff(packs.offsets) > 0).all()
@@ -80,8 +89,8 @@ def test_concat_holds_every_pair_of_running_text_once(one: list[int], two: list[
 @given(examples(), st.sampled_from(["auto", "best_fit", "off"]))
 def test_examples_stay_whole_and_every_pair_comes_once(documents: list[Document], packing: Packing) -> None:
     with TemporaryDirectory() as folder:
-        sources = [source(Path(folder, "a"), documents, running_text=False)]
-        packs = Packs.build(sources, Path(folder, "packs"), seq_length=T, packing=packing)
+        sources = [source(Path(folder, "a"), documents)]
+        packs = example_packs(sources, Path(folder, "packs"), packing=packing)
         check(packs)
         assert pairs_of(packs) == expected_pairs(documents)
         assert sorted(packs.segments["length"].tolist()) == sorted(len(ids) - 1 for ids, _ in documents)
@@ -93,10 +102,8 @@ def test_examples_stay_whole_and_every_pair_comes_once(documents: list[Document]
 @given(examples(longest=3 * T), st.sampled_from(["best_fit", "off", "concat"]))
 def test_split_rows_lose_only_pairs_that_train_nothing(documents: list[Document], packing: Packing) -> None:
     with TemporaryDirectory() as folder:
-        sources = [source(Path(folder, "a"), documents, running_text=False)]
-        packs = Packs.build(
-            sources, Path(folder, "packs"), seq_length=T, packing=packing, on_long_row="split"
-        )
+        sources = [source(Path(folder, "a"), documents)]
+        packs = example_packs(sources, Path(folder, "packs"), packing=packing, on_long_row="split")
         check(packs)
         lost = expected_pairs(documents) - pairs_of(packs)
         assert not pairs_of(packs) - expected_pairs(documents)
@@ -105,20 +112,8 @@ def test_split_rows_lose_only_pairs_that_train_nothing(documents: list[Document]
         assert packs.num_bytes == sum(sum(mask[1:]) for _, mask in documents)
 
 
-def test_text_and_examples_are_packed_side_by_side(tmp_path: Path) -> None:
-    text, chat = numbered([20, 5]), numbered([4, 6, 3], [2, 2, 1], first=100)
-    packs = Packs.build(
-        [source(tmp_path / "text", text), source(tmp_path / "chat", chat, running_text=False)],
-        tmp_path / "packs",
-        seq_length=T,
-    )
-    check(packs)
-    assert pairs_of(packs) == expected_pairs(text + chat)
-    assert [counts.tokens for counts in packs.counts] == [25, 13]
-
-
 def test_a_cut_document_goes_on_in_the_next_pack_from_position_0(tmp_path: Path) -> None:
-    packs = Packs.build([source(tmp_path / "a", numbered([12]))], tmp_path / "packs", seq_length=T)
+    packs = text_packs([source(tmp_path / "a", numbered([12]))], tmp_path / "packs")
     first, second = packs.batch([0]), packs.batch([1])
     assert first.labels.tolist() == list(range(1, 9))
     assert (second.input_ids.tolist(), second.labels.tolist()) == ([8, 9, 10], [9, 10, 11])
@@ -126,7 +121,7 @@ def test_a_cut_document_goes_on_in_the_next_pack_from_position_0(tmp_path: Path)
 
 
 def test_a_batch_keeps_the_order_of_its_packs_and_can_be_padded(tmp_path: Path) -> None:
-    packs = Packs.build([source(tmp_path / "a", numbered([20]))], tmp_path / "packs", seq_length=T, pad_id=9)
+    packs = text_packs([source(tmp_path / "a", numbered([20]))], tmp_path / "packs", pad_id=9)
     batch = packs.batch([2, 0], pad_to=2 * T)
     assert batch.input_ids.tolist() == [16, 17, 18, *range(8), *[9] * 5]
     assert batch.cu_seqlens.tolist() == [0, 3, 11, 16]
@@ -136,8 +131,8 @@ def test_a_batch_keeps_the_order_of_its_packs_and_can_be_padded(tmp_path: Path) 
 
 def test_one_selection_of_documents_is_packed(tmp_path: Path) -> None:
     documents = numbered([5, 6, 7, 8])
-    chosen = source(tmp_path / "a", documents, documents=np.array([1, 3]))
-    packs = Packs.build([chosen], tmp_path / "packs", seq_length=T)
+    chosen = source(tmp_path / "a", documents, documents=[1, 3])
+    packs = text_packs([chosen], tmp_path / "packs")
     check(packs)
     assert pairs_of(packs) == expected_pairs([documents[1], documents[3]])
     assert packs.counts[0].documents == 2
@@ -146,10 +141,9 @@ def test_one_selection_of_documents_is_packed(tmp_path: Path) -> None:
 
 def test_packs_that_train_on_nothing_are_left_out_and_counted(tmp_path: Path) -> None:
     documents: list[Document] = [(list(range(25)), [0] * 20 + [1] * 5)]
-    packs = Packs.build(
-        [source(tmp_path / "a", documents, running_text=False)],
+    packs = example_packs(
+        [source(tmp_path / "a", documents)],
         tmp_path / "packs",
-        seq_length=T,
         packing="concat",
     )
     check(packs)
@@ -158,14 +152,14 @@ def test_packs_that_train_on_nothing_are_left_out_and_counted(tmp_path: Path) ->
 
 
 long_rows: list[Document] = [
-    ([1, *range(50, 70)], [0] * 18 + [1] * 3),  # 21 tokens, prompt of 18
+    ([BOS, *range(50, 70)], [0] * 18 + [1] * 3),  # 21 tokens, prompt of 18
     ([1, 2, 3], [0, 0, 1]),
 ]
 
 
 def build(tmp_path: Path, documents: list[Document], **options: Any) -> Packs:
-    chat = source(tmp_path / "chat", documents, running_text=False, bos_id=1)
-    packs = Packs.build([chat], tmp_path / "packs", seq_length=T, **options)
+    chat = source(tmp_path / "chat", documents)
+    packs = example_packs([chat], tmp_path / "packs", **options)
     check(packs)
     return packs
 
@@ -183,7 +177,7 @@ def test_a_long_row_is_an_error_that_names_line_lengths_and_policies(tmp_path: P
 def test_cut_prompt_keeps_bos_and_the_whole_answer(tmp_path: Path) -> None:
     packs = build(tmp_path, long_rows, on_long_row="cut_prompt", packing="off")
     batch = packs.batch([1])
-    assert batch.input_ids.tolist() == [1, *range(62, 69)]
+    assert batch.input_ids.tolist() == [BOS, *range(62, 69)]
     assert batch.labels.tolist() == [*[IGNORE_INDEX] * 5, 67, 68, 69]
     assert packs.counts[0].truncated == 21 - 9
     assert packs.rows(1)[0].line == 1
@@ -197,11 +191,11 @@ def test_cut_prompt_without_bos_keeps_the_end(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("prompt", "fits"), [(13, True), (12, False)])
 def test_cut_prompt_never_cuts_the_answer(tmp_path: Path, prompt: int, fits: bool) -> None:
-    documents: list[Document] = [([1, *range(50, 70)], [0] * prompt + [1] * (21 - prompt))]
+    documents: list[Document] = [([BOS, *range(50, 70)], [0] * prompt + [1] * (21 - prompt))]
     if fits:
         assert build(tmp_path, documents, on_long_row="cut_prompt").supervised.tolist() == [8]
     else:
-        with pytest.raises(RowError, match="the answer alone has 9 tokens") as caught:
+        with pytest.raises(RowError, match="9 tokens from its first answer on") as caught:
             build(tmp_path, documents, on_long_row="cut_prompt")
         assert caught.value.where == "chat.jsonl:1"
 
@@ -221,31 +215,31 @@ def test_nothing_left_to_train_on_is_an_error_that_names_the_file(tmp_path: Path
 
 
 def test_rows_name_file_line_and_offset(tmp_path: Path) -> None:
-    packs = Packs.build([source(tmp_path / "a", numbered([5, 9, 4]))], tmp_path / "packs", seq_length=T)
+    packs = text_packs([source(tmp_path / "a", numbered([5, 9, 4]))], tmp_path / "packs")
     assert [tuple(ref) for ref in packs.rows(0)] == [("a.jsonl", 1, 0, 0), ("a.jsonl", 2, 100, 1)]
     assert [ref.line for ref in packs.rows(1)] == [2, 3]
 
 
 def test_the_same_packing_is_built_once_and_opened_again(tmp_path: Path) -> None:
     chosen = [source(tmp_path / "a", numbered([20]))]
-    one = Packs.build(chosen, tmp_path / "packs", seq_length=T)
+    one = text_packs(chosen, tmp_path / "packs")
     stamp = (one.folder / "segments.npy").stat().st_mtime_ns
-    two = Packs.build(chosen, tmp_path / "packs", seq_length=T)
+    two = text_packs(chosen, tmp_path / "packs")
     assert (two.folder / "segments.npy").stat().st_mtime_ns == stamp
     three = Packs.open(one.folder)
     assert one.fingerprint == two.fingerprint == three.fingerprint
     assert pairs_of(one) == pairs_of(three)
-    other = Packs.build(chosen, tmp_path / "packs", seq_length=T + 1)
+    other = text_packs(chosen, tmp_path / "packs", seq_length=T + 1)
     assert other.fingerprint != one.fingerprint
 
 
 def test_a_damaged_table_is_refused_when_opened_and_rebuilt_when_built(tmp_path: Path) -> None:
     chosen = [source(tmp_path / "a", numbered([20]))]
-    packs = Packs.build(chosen, tmp_path / "packs", seq_length=T)
+    packs = text_packs(chosen, tmp_path / "packs")
     (packs.folder / "offsets.npy").write_bytes(b"")
     with pytest.raises(DataError, match="missing or damaged"):
         Packs.open(packs.folder)
-    assert len(Packs.build(chosen, tmp_path / "packs", seq_length=T)) == 3
+    assert len(text_packs(chosen, tmp_path / "packs")) == 3
 
 
 def slow_best_fit(lengths: list[int], capacity: int) -> list[int]:

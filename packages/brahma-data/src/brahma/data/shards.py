@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from brahma.core.errors import DataError
+from brahma.data.rows import EncodedDocument
 
 TOKENS, INDEX, MASK, DOCUMENTS = "tokens.bin", "tokens.idx", "tokens.mask.bin", "documents.npy"
 
@@ -35,7 +36,8 @@ DOCUMENT = np.dtype(
         ("offset", "<i8"),  # bytes before the row in the (decompressed) source
         ("bytes", "<i8"),  # supervised UTF-8 bytes
         ("special", "<i4"),  # tokens that were added, not read: bos, eos, the template's own
-        ("prompt_length", "<i4"),  # tokens before the first supervised one
+        ("prompt_length", "<i4"),  # masked tokens after bos and before the first supervised one
+        ("has_bos", "?"),
     ]
 )
 
@@ -60,33 +62,30 @@ class ShardWriter:
     def __init__(self, folder: Path, dtype: np.dtype[Any]) -> None:
         self.folder = folder
         self.dtype = dtype
-        self.num_tokens = 0
         self._lengths: list[int] = []
         self._documents: list[tuple[int, ...]] = []
         self._everything_supervised = True
         self._tokens: BinaryIO = (folder / TOKENS).open("wb")
         self._mask: BinaryIO = (folder / MASK).open("wb")
 
-    def add(
-        self,
-        ids: NDArray[np.integer[Any]],
-        mask: NDArray[np.uint8],
-        *,
-        source: int,
-        row: int,
-        line: int,
-        offset: int,
-        num_bytes: int,
-        special: int,
-        prompt_length: int,
-    ) -> None:
-        """Append a document; the arguments are the columns of DOCUMENT."""
-        self._tokens.write(np.ascontiguousarray(ids, self.dtype).data)
-        self._mask.write(np.ascontiguousarray(mask, np.uint8).data)
-        self._everything_supervised &= bool(mask[1:].all())
-        self._lengths.append(len(ids))
-        self._documents.append((source, row, line, offset, num_bytes, special, prompt_length))
-        self.num_tokens += len(ids)
+    def add(self, document: EncodedDocument, *, row: int, line: int, offset: int, source: int = 0) -> None:
+        """Append a document; see DOCUMENT for where it comes from."""
+        self._tokens.write(np.ascontiguousarray(document.ids, self.dtype).data)
+        self._mask.write(np.ascontiguousarray(document.mask, np.uint8).data)
+        self._everything_supervised &= bool(document.mask[1:].all())
+        self._lengths.append(len(document.ids))
+        self._documents.append(
+            (
+                source,
+                row,
+                line,
+                offset,
+                document.num_bytes,
+                document.num_special,
+                document.prompt_length,
+                document.has_bos,
+            )
+        )
 
     def __enter__(self) -> Self:
         return self
