@@ -5,7 +5,6 @@ A field's documentation stands under the field. Code receives these objects, nev
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
@@ -15,6 +14,9 @@ Positive = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]
 Count = Annotated[int, Field(ge=1)]
 Whole = Annotated[int, Field(ge=0)]
+Seed = Annotated[int, Field(ge=0, lt=2**63)]
+Text = Annotated[str, Field(min_length=1)]
+Texts = Annotated[list[Text], Field(min_length=1)]
 
 Format = Literal["auto", "text", "jsonl", "chat", "completion"]
 
@@ -23,7 +25,12 @@ class Section(BaseModel):
     """A frozen group of keys; an unknown key is an error, and `"1"` is no number."""
 
     model_config = ConfigDict(
-        extra="forbid", frozen=True, strict=True, populate_by_name=True, use_attribute_docstrings=True,
+        extra="forbid",
+        frozen=True,
+        strict=True,
+        allow_inf_nan=False,
+        populate_by_name=True,
+        use_attribute_docstrings=True,
         protected_namespaces=(),
     )
 
@@ -34,9 +41,9 @@ class Choice(Section):
     The options are checked by the chosen entry's own model.
     """
 
-    model_config = ConfigDict(extra="allow", frozen=True, strict=True)
+    model_config = ConfigDict(extra="allow")
 
-    name: str
+    name: Text
 
     @property
     def options(self) -> dict[str, Any]:
@@ -48,15 +55,14 @@ def _as_choice(value: Any) -> Any:
 
 
 NamedChoice = Annotated[Choice, BeforeValidator(_as_choice)]
-ExistingOrPlannedPath = Annotated[Path, Field(strict=False)]
 
 
 class ModelSection(Section):
     """`model_config`: a preset, a base model, or the architecture's own keys."""
 
-    preset: str | None = None
+    preset: Text | None = None
     """One of the presets: nano, micro, tiny, small, medium, large, xl, xxl."""
-    base_model: str | None = None
+    base_model: Text | None = None
     """Folder or hub id of a model to start from."""
     model_type: str | None = None
     """`brahma` (the Llama architecture); the guide's own key."""
@@ -81,6 +87,8 @@ class ModelSection(Section):
     attention_bias: bool | None = None
     attention_dropout: Annotated[float, Field(ge=0, lt=1)] | None = None
     mlp_bias: bool | None = None
+    sliding_window: None = None
+    """Only null: attention is over the whole document."""
     trust_remote_code: bool = False
     """Run code that a model folder or hub repository ships. Off unless you say so by name."""
 
@@ -99,7 +107,7 @@ class TokenizerTraining(Section):
 class TokenizerSection(Section):
     """`tokenizer`: a path, or what to train. Absent: the base model's own."""
 
-    path: str | None = None
+    path: Text | None = None
     """Folder, `tokenizer.json`, or hub id."""
     train: TokenizerTraining | None = None
 
@@ -107,9 +115,9 @@ class TokenizerSection(Section):
 class DataSection(Section):
     """`data_config`: what to train on and how it becomes packs."""
 
-    train: str | list[str]
+    train: Text | Texts
     """A path, a folder, a glob, or a list of them."""
-    validation: Fraction | str | list[str] | None = None
+    validation: Fraction | Text | Texts | None = None
     """A fraction of whole documents held out from `train`, or paths."""
     format: Format = "auto"
     """`auto` recognises the format of each file."""
@@ -123,7 +131,7 @@ class DataSection(Section):
     """A malformed row stops the run, or is skipped and counted in the ledger."""
     on_long_row: Literal["error", "cut_prompt", "split", "drop"] = "error"
     """A chat or completion row longer than `seq_length`; never cuts the answer. (Running text is split.)"""
-    template: str | None = None
+    template: Text | None = None
     """A Jinja chat template file; absent: the tokenizer's own, else ours."""
     workers: Count | None = None
     """Processes that tokenise; absent: one a core."""
@@ -138,7 +146,7 @@ class TrainingSection(Section):
     gradient_accumulation_steps: Count = 1
     global_batch_size: Count | None = None
     """Packs per optimizer step over all processes; replaces `gradient_accumulation_steps`."""
-    epochs: Positive = 1
+    epochs: Positive = 1.0
     max_steps: Count | None = None
     """Optimizer steps; overrides `epochs`."""
     warmup_steps: Whole = 0
@@ -169,10 +177,10 @@ class TrainingSection(Section):
     """Compile the model: 1.1 to 1.2 times faster after 15 to 60 s, for long runs."""
     backend: NamedChoice = Choice(name="auto")
     """How processes share the work: auto, single, or a plugin's."""
-    deepspeed_config: str | None = None
-    seed: Whole = 42
+    deepspeed_config: Text | None = None
+    seed: Seed = 42
     """Order of the data and dropout."""
-    init_seed: Whole | None = None
+    init_seed: Seed | None = None
     """Initialisation of new weights; absent: `seed`."""
     threads: Count | None = None
     """CPU threads; absent: one a core. Part of what exact resuming needs."""
@@ -184,9 +192,9 @@ class LoraSection(Section):
     """`lora_config`: low-rank adapters, in the guide's keys."""
 
     r: Count = 16
-    alpha: Positive = 32
+    alpha: Positive = 32.0
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    target_modules: list[str] | str = "all-linear"
+    target_modules: Text | Texts = "all-linear"
     bias: Literal["none", "all", "lora_only"] = "none"
     task_type: Literal["CAUSAL_LM"] = "CAUSAL_LM"
 
@@ -217,5 +225,5 @@ class Config(Section):
     lora: Annotated[LoraSection | None, Field(alias="lora_config")] = None
     quantization: QuantizationSection | None = None
     evaluation: EvaluationSection = EvaluationSection()
-    output_dir: str = "."
+    output_dir: Text = "."
     """Where `runs/`, `logs/` and `data/` are made."""

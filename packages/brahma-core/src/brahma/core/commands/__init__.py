@@ -1,0 +1,1 @@
+"""The commands of brahma-core: each parses, makes one call, and prints."""

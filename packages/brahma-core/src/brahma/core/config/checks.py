@@ -1,0 +1,119 @@
+"""Cross-field nonsense, refused before anything is loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from brahma.core.config.absent import refuse_absent_features
+from brahma.core.config.problems import Mistake
+from brahma.core.config.sections import Config
+from brahma.core.config.shape import architecture, explicit, model_mistakes
+from brahma.core.presets import PRESETS
+
+TRAINED_IDS = {"pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2}
+"""Ids of the special tokens of every tokenizer that we train."""
+
+
+def check_config(config: Config) -> Iterator[Mistake]:
+    """Everything in a valid configuration that makes no sense together, or that this version does not have."""
+    yield from model_mistakes(config.model)
+    yield from _tokenizer(config)
+    yield from _data(config)
+    yield from _lengths(config)
+    yield from _training(config)
+    yield from _batches(config)
+    if config.quantization is not None and config.lora is None:
+        yield Mistake(
+            ("quantization", "lora_config"),
+            "a quantized base model cannot be trained itself",
+            'add "lora_config": {}: adapters are trained on it',
+        )
+    yield from refuse_absent_features(config)
+
+
+def _tokenizer(config: Config) -> Iterator[Mistake]:
+    tokenizer, base = config.tokenizer, config.model.base_model
+    if tokenizer is None:
+        if base is None:
+            hint = 'give a path, or "tokenizer": {"train": {"vocab_size": 8192}}'
+            yield Mistake(("tokenizer", "model_config"), "is missing: a new model has none of its own", hint)
+        return
+    if tokenizer.path is not None and tokenizer.train is not None:
+        yield Mistake(("tokenizer",), "has both path and train", "remove one of the two")
+    elif tokenizer.path is None and tokenizer.train is None:
+        yield Mistake(("tokenizer",), "has neither path nor train", 'give "path", or "train": {}')
+    if tokenizer.train is None:
+        return
+    if base is not None:
+        text = "the base model's embeddings belong to its own tokenizer"
+        yield Mistake(("tokenizer.train", "model_config"), text, 'remove "tokenizer"')
+    yield from _trained_ids(config, tokenizer.train.vocab_size)
+
+
+def _trained_ids(config: Config, vocab_size: int) -> Iterator[Mistake]:
+    """Explicit sizes and ids of the model against the tokenizer that will be trained."""
+    given = explicit(config.model)
+    if given.get("vocab_size", vocab_size) < vocab_size:
+        text = f"{given['vocab_size']} is less than the tokenizer's {vocab_size} (tokenizer.train.vocab_size)"
+        yield Mistake(
+            ("model_config.vocab_size", "tokenizer"), text, "remove it: it follows from the tokenizer"
+        )
+    for key, trained in TRAINED_IDS.items():
+        if given.get(key, trained) != trained:
+            text = f"{given[key]}, but a trained tokenizer has {trained}"
+            yield Mistake(
+                (f"model_config.{key}", "tokenizer"), text, "remove it: the tokenizer's ids are used"
+            )
+
+
+def _data(config: Config) -> Iterator[Mistake]:
+    data = config.data
+    running_text = data.format in ("text", "jsonl")
+    if running_text and data.on_long_row != "error":
+        text = "is for chat and completion rows; running text is split, and nothing of it is lost"
+        yield Mistake(("data_config.on_long_row",), text, "remove it")
+    if running_text and data.template is not None:
+        yield Mistake(
+            ("data_config.template",), f'format "{data.format}" has no turns to render', "remove it"
+        )
+    if data.format not in ("auto", "text") and data.text_document != "file":
+        text = f'is for .txt files, and format is "{data.format}"'
+        yield Mistake(("data_config.text_document",), text, "remove it")
+
+
+def _lengths(config: Config) -> Iterator[Mistake]:
+    model, length = config.model, config.data.seq_length
+    if model.base_model is not None or (model.preset is not None and model.preset not in PRESETS):
+        return
+    positions = architecture(model)["max_position_embeddings"]
+    if length > positions:
+        text = f"{length} is more than the model's max_position_embeddings, {positions}"
+        hint = f'at most {positions}, or "max_position_embeddings": {length} in model_config'
+        yield Mistake(("data_config.seq_length", "model_config"), text, hint)
+
+
+def _training(config: Config) -> Iterator[Mistake]:
+    training = config.training
+    if training.fp16 and training.bf16:
+        text = "fp16 and bf16 are both true"
+        yield Mistake(("training_config.fp16",), text, "keep one; with neither, the fastest is chosen")
+    if training.evaluation_strategy != "no" and config.data.validation is None:
+        text = f'"{training.evaluation_strategy}", but there is no validation data'
+        hint = 'give "validation" in data_config: a fraction such as 0.01, or a path'
+        yield Mistake(("training_config.evaluation_strategy", "data_config"), text, hint)
+    if training.max_steps is not None and training.warmup_steps > training.max_steps:
+        text = f"{training.warmup_steps} is more than max_steps, {training.max_steps}: the warm-up never ends"
+        yield Mistake(("training_config.warmup_steps",), text, f"at most {training.max_steps}")
+
+
+def _batches(config: Config) -> Iterator[Mistake]:
+    """How often the global batch divides further depends on the number of processes, which is not known here."""
+    training = config.training
+    micro = training.batch_size * training.gradient_accumulation_steps
+    if training.global_batch_size is None or training.global_batch_size % micro == 0:
+        return
+    factors = f"batch_size {training.batch_size}"
+    if training.gradient_accumulation_steps > 1:
+        factors += f" × gradient_accumulation_steps {training.gradient_accumulation_steps}"
+    text = f"{training.global_batch_size} is not a multiple of {factors}"
+    yield Mistake(("training_config.global_batch_size",), text, f"a multiple of {micro}")

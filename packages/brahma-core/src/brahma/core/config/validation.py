@@ -1,0 +1,156 @@
+"""Values against sections: every mistake at once, in plain words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from copy import deepcopy
+from itertools import takewhile
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
+
+from brahma.core.config.draft import Draft, dotted, value_at
+from brahma.core.config.formats import KeyPath
+from brahma.core.config.nearest import hint_for, nearest
+from brahma.core.config.problems import ConfigKeyError, Mistake, raise_all
+from brahma.core.config.schema import annotation_at, description_at, expected, got, keys_of
+from brahma.core.config.sections import Section
+
+S = TypeVar("S", bound=Section)
+Check = Callable[[S], Iterable[Mistake]]
+
+_MISSING_HINTS: Mapping[KeyPath, str] = {
+    ("model_config",): 'for example "model_config": {"preset": "micro"}',
+    ("data_config",): 'for example "data_config": {"train": "data/my.jsonl"}',
+    ("data_config", "train"): 'name a file, a folder, a glob or a list of them: "train": "data/my.jsonl"',
+}
+
+
+def validate(draft: Draft, root: type[S], check: Check[S]) -> S:
+    """The typed configuration of a draft.
+
+    Args:
+        check: finds valid values that make no sense together; what it finds in a section that has mistakes
+            already is left out, since it may follow from them.
+
+    Raises:
+        ConfigError: with all mistakes.
+    """
+    errors = _errors(draft.values, root)
+    unknown = [str(path[0]) for path, kind in errors.items() if kind == "extra_forbidden" and len(path) == 1]
+    meant = {near for key in unknown if (near := nearest(key, keys_of(root)))}
+    problems = [
+        _problem(draft, root, path, kind)
+        for path, kind in errors.items()
+        if not (kind == "missing" and dotted(path) in meant)  # misspelt, not missing
+    ]
+    repaired = _repaired(draft.values, errors)
+    if not _errors(repaired, root):
+        config = root.model_validate(repaired, by_alias=True, by_name=False)
+        broken = {str(path[0]) for path in errors} | meant
+        problems += [_located(draft, mistake) for mistake in check(config) if not _sections(mistake) & broken]
+        if not problems and not draft.problems:
+            return config
+    raise_all([*draft.problems, *problems], draft.name)
+    raise AssertionError("a configuration that is not valid has problems")
+
+
+def _errors(values: dict[str, Any], root: type[Section]) -> dict[KeyPath, str]:
+    """pydantic's errors, one a key: path -> kind."""
+    try:
+        root.model_validate(values, by_alias=True, by_name=False)
+    except ValidationError as error:
+        found: dict[KeyPath, str] = {}
+        for item in error.errors(include_url=False, include_context=False):
+            found.setdefault(_path(values, item["loc"], item["type"]), item["type"])
+        # A list that is wrong for its item is wrong once.
+        return {
+            path: kind for path, kind in found.items() if not any(path == o[: len(path)] != o for o in found)
+        }
+    return {}
+
+
+def _path(values: Any, loc: tuple[str | int, ...], kind: str) -> KeyPath:
+    """The keys in pydantic's location, without the names of union members between them."""
+    path: list[str | int] = []
+    for position, part in enumerate(loc):
+        if isinstance(values, dict) and (part in values or (kind == "missing" and position == len(loc) - 1)):
+            path.append(part)
+            values = values.get(part)
+        elif isinstance(values, list) and isinstance(part, int):
+            path.append(part)
+            values = values[part]
+    return tuple(path)
+
+
+def _problem(draft: Draft, root: type[Section], path: KeyPath, kind: str) -> ConfigKeyError:
+    place = draft.place(path)
+    if kind == "missing":
+        hint = _MISSING_HINTS.get(path, "add it")
+        return ConfigKeyError(dotted(path), "is missing", where=place.where, hint=hint)
+    if kind in ("extra_forbidden", "invalid_key"):
+        return ConfigKeyError(place.key, "unknown key", where=place.where, hint=hint_for(root, path))
+    keys = tuple(part for part in path if isinstance(part, str))
+    value = _item(draft.values, path)
+    words = expected(annotation_at(root, keys))
+    hint = _value_hint(value, words) or description_at(root, keys) or f"give {words}"
+    return ConfigKeyError(place.key, f"expected {words}, got {got(value)}", where=place.where, hint=hint)
+
+
+def _item(values: Any, path: KeyPath) -> Any:
+    for key in path:
+        values = values[key]
+    return values
+
+
+def _value_hint(value: Any, words: str) -> str | None:
+    if isinstance(value, str):
+        choices = (
+            [part.strip('" ') for part in words.removeprefix("one of ").split(",")] if '"' in words else []
+        )
+        if near := nearest(value, choices):
+            return f'did you mean "{near}"?'
+        if value.lower() in ("true", "false", "yes", "no", "on", "off") and "true or false" in words:
+            return f"write {str(value.lower() in ('true', 'yes', 'on')).lower()}, without quotes"
+        if _is_number(value) and "number" in words:
+            return f"write {value.strip()}, without quotes"
+    if isinstance(value, int | float) and words.startswith("a string"):
+        return "put it in quotes"
+    return None
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _repaired(values: dict[str, Any], errors: Mapping[KeyPath, str]) -> dict[str, Any]:
+    """The values without the wrong ones, and with stand-ins for those that must be there."""
+    values = deepcopy(values)
+    for path, kind in errors.items():
+        keys = tuple(takewhile(lambda key: isinstance(key, str), path))  # a wrong item takes its list with it
+        around = value_at(values, keys[:-1])
+        if isinstance(around, dict):
+            around.pop(keys[-1], None)
+            if kind == "missing" or keys in _STAND_INS:
+                around[keys[-1]] = _STAND_INS.get(keys, "x")
+    return values
+
+
+_STAND_INS: Mapping[KeyPath, Any] = {
+    ("model_config",): {},
+    ("data_config",): {"train": "x"},
+    ("data_config", "train"): "x",
+}
+
+
+def _sections(mistake: Mistake) -> set[str]:
+    return {key.split(".")[0] for key in mistake.keys}
+
+
+def _located(draft: Draft, mistake: Mistake) -> ConfigKeyError:
+    place = draft.place(tuple(mistake.keys[0].split(".")))
+    return ConfigKeyError(place.key, mistake.text, where=place.where, hint=mistake.hint)

@@ -1,0 +1,238 @@
+"""What a model is, before there is one: nothing is allocated, and torch is not imported."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from brahma.core.config.resolve import load_model_section
+from brahma.core.config.sections import ModelSection
+from brahma.core.config.shape import architecture, explicit
+from brahma.core.errors import ModelError
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedConfig
+
+_TOKEN_IDS = ("pad_token_id", "bos_token_id", "eos_token_id")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Architecture:
+    """A Llama-shaped network, in Hugging Face keys."""
+
+    vocab_size: int
+    hidden_size: int
+    intermediate_size: int
+    num_hidden_layers: int
+    num_attention_heads: int
+    num_key_value_heads: int
+    head_dim: int
+    hidden_act: str
+    max_position_embeddings: int
+    initializer_range: float
+    rms_norm_eps: float
+    use_cache: bool
+    pad_token_id: int | None
+    bos_token_id: int | None
+    eos_token_id: int | None
+    tie_word_embeddings: bool
+    rope_theta: float
+    rope_scaling: dict[str, Any] | None
+    attention_bias: bool
+    attention_dropout: float
+    mlp_bias: bool
+
+    @property
+    def is_llama(self) -> bool:
+        """Whether transformers' Llama configuration takes this shape; its Mistral takes the others."""
+        return self.hidden_size % self.num_attention_heads == 0
+
+    @property
+    def num_parameters(self) -> int:
+        """Parameters of the built model, tied ones counted once."""
+        hidden, inner = self.hidden_size, self.intermediate_size
+        queries, keys = self.num_attention_heads * self.head_dim, self.num_key_value_heads * self.head_dim
+        attention = hidden * (2 * queries + 2 * keys)
+        if self.attention_bias:
+            attention += queries + 2 * keys + hidden
+        feed_forward = 3 * hidden * inner + (2 * inner + hidden if self.mlp_bias else 0)
+        layer = attention + feed_forward + 2 * hidden  # two norms
+        embeddings = self.vocab_size * hidden * (1 if self.tie_word_embeddings else 2)
+        return self.num_hidden_layers * layer + hidden + embeddings
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class ModelSpec:
+    """A model to build or to load.
+
+    Made by `preset`, `from_config`, `from_pretrained` or `from_section`.
+
+    Attributes:
+        name: for people: the preset, the file's stem, or the base model.
+        architecture: of a new model; None for a base model, which brings its own.
+        base_model: folder or hub id of a model to start from; None for a new one.
+        trust_remote_code: run code that the base model ships.
+        explicit: the architecture keys that were given; a tokenizer may not contradict these.
+    """
+
+    name: str
+    architecture: Architecture | None = None
+    base_model: str | None = None
+    trust_remote_code: bool = False
+    explicit: frozenset[str] = field(default=frozenset(), compare=False)
+
+    @classmethod
+    def preset(cls, name: str, **changes: Any) -> ModelSpec:
+        """A size by name: nano, micro, tiny, small, medium, large, xl, xxl.
+
+        Args:
+            changes: architecture keys that replace the preset's.
+
+        Raises:
+            ConfigError: no such preset, or a key that does not exist or makes no sense.
+        """
+        return cls.from_section(load_model_section({"preset": name}, changes))
+
+    @classmethod
+    def from_config(cls, source: str | Path | Mapping[str, Any], **changes: Any) -> ModelSpec:
+        """From a JSON, YAML or TOML file or a dictionary, in the guide's keys.
+
+        Args:
+            source: the keys of `model_config`, at its top level or under that name.
+            changes: keys that replace those of `source`.
+
+        Raises:
+            ConfigError: the file cannot be read, or with all mistakes in it.
+        """
+        spec = cls.from_section(load_model_section(source, changes))
+        return (
+            spec
+            if isinstance(source, Mapping) or spec.name != "custom"
+            else replace(spec, name=Path(source).stem)
+        )
+
+    @classmethod
+    def from_pretrained(cls, path_or_hub_id: str | Path, trust_remote_code: bool = False) -> ModelSpec:
+        """A model that exists: a local folder or a hub id. It is not looked at yet."""
+        text = str(path_or_hub_id)
+        base = str(Path(text).expanduser().absolute()) if Path(text).expanduser().exists() else text
+        return cls(name=Path(text).name, base_model=base, trust_remote_code=trust_remote_code)
+
+    @classmethod
+    def from_section(cls, section: ModelSection) -> ModelSpec:
+        """From a checked `model_config`."""
+        if section.base_model is not None:
+            return cls.from_pretrained(section.base_model, section.trust_remote_code)
+        return cls(
+            name=section.preset or "custom",
+            architecture=Architecture(**architecture(section)),
+            explicit=frozenset(explicit(section)),
+        )
+
+    @property
+    def num_parameters(self) -> int:
+        """Parameters of the model, tied ones counted once; nothing is allocated.
+
+        Raises:
+            ModelError: a base model's configuration cannot be read.
+        """
+        if self.architecture is not None:
+            return self.architecture.num_parameters
+        import torch
+        from transformers import AutoModelForCausalLM
+
+        with torch.device("meta"):
+            model = AutoModelForCausalLM.from_config(
+                self.hf_config(), trust_remote_code=self.trust_remote_code
+            )
+        return sum(parameter.numel() for parameter in model.parameters())
+
+    def to_dict(self) -> dict[str, Any]:
+        """Flat Hugging Face keys, as in a `config.json`; of a base model, its own.
+
+        Raises:
+            ModelError: a base model's configuration cannot be read.
+        """
+        if self.architecture is None:
+            return dict(self.hf_config().to_dict())
+        if self.architecture.is_llama:
+            return {"model_type": "llama", **asdict(self.architecture)}
+        return {"model_type": "mistral", "sliding_window": None, **asdict(self.architecture)}
+
+    def hf_config(self) -> PreTrainedConfig:
+        """transformers' configuration of this model (imports transformers).
+
+        Raises:
+            ModelError: transformers cannot read or refuses the configuration.
+        """
+        from transformers import AutoConfig, LlamaConfig, MistralConfig
+
+        try:
+            if self.base_model is not None:
+                return AutoConfig.from_pretrained(self.base_model, trust_remote_code=self.trust_remote_code)
+            values = self.to_dict()
+            return (LlamaConfig if values.pop("model_type") == "llama" else MistralConfig)(**values)
+        except (OSError, ValueError) as error:
+            raise ModelError(
+                f"transformers cannot read the configuration of {self.name}",
+                where=self.base_model,
+                why=str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__,
+                hint="name the folder that holds config.json and model.safetensors, or a hub id",
+            ) from error
+
+    def with_tokenizer(self, vocab_size: int, pad: int | None, bos: int | None, eos: int | None) -> ModelSpec:
+        """This model for a tokenizer, whose size and ids win; a base model is returned as it is.
+
+        Args:
+            vocab_size: ids of the tokenizer.
+            pad: its padding id; None when it has none. `bos` and `eos` likewise.
+
+        Raises:
+            ModelError: an explicit key of the model contradicts the tokenizer.
+        """
+        if self.architecture is None:
+            return self
+        if "vocab_size" in self.explicit and self.architecture.vocab_size < vocab_size:
+            raise ModelError(
+                f"the tokenizer has {vocab_size} ids, more than the model's vocab_size, {self.architecture.vocab_size}",
+                where="model_config.vocab_size",
+                hint="remove vocab_size: it follows from the tokenizer",
+            )
+        changes: dict[str, int | None] = {} if "vocab_size" in self.explicit else {"vocab_size": vocab_size}
+        for key, token in zip(_TOKEN_IDS, (pad, bos, eos), strict=True):
+            changes[key] = self._token_id(key, token)
+        return replace(self, architecture=replace(self.architecture, **changes))
+
+    def _token_id(self, key: str, token: int | None) -> int | None:
+        """The tokenizer's id; an explicit one where the tokenizer has none.
+
+        Raises:
+            ModelError: both are there and disagree.
+        """
+        given: int | None = getattr(self.architecture, key) if key in self.explicit else token
+        if token is not None and given != token:
+            raise ModelError(
+                f"{key} is {given}, but the tokenizer's is {token}",
+                where=f"model_config.{key}",
+                hint=f"remove {key}: the tokenizer's ids are used",
+            )
+        return given
+
+    def __repr__(self) -> str:
+        if self.architecture is None:
+            return f"ModelSpec({self.name!r}, base_model={self.base_model!r})"
+        shape = self.architecture
+        return (
+            f"ModelSpec({self.name!r}, {shape.num_hidden_layers} layers, hidden {shape.hidden_size}, "
+            f"{human_count(self.num_parameters)} parameters)"
+        )
+
+
+def human_count(count: int) -> str:
+    """`30100000` -> `30.1M`."""
+    for unit, size in (("B", 10**9), ("M", 10**6), ("K", 10**3)):
+        if count >= size:
+            return f"{count / size:.3g}{unit}" if count < 1000 * size else f"{count / size:.0f}{unit}"
+    return str(count)
