@@ -190,6 +190,10 @@ class Plugins:
         """Distribution -> version of everything that was loaded, broken plugins included."""
         return dict(sorted(self._versions.items()))
 
+    def passed_over(self) -> str | None:
+        """Why something may be missing: the broken plugins in one line; None when all are well."""
+        return f"passed over: {'; '.join(map(str, self.broken))}" if self.broken else None
+
     def _registration(self, kind: str, name: str, where: str | None) -> Registration:
         offers = self.of_kind(kind)
         found = [each for each in offers if each.entry.name == name]
@@ -199,7 +203,7 @@ class Plugins:
             raise PluginError(
                 f"no {kind} is called {name!r}",
                 where=where,
-                why=self._why_missing(),
+                why=self.passed_over(),
                 hint=suggestion(
                     name,
                     {each.entry.name for each in offers},
@@ -207,11 +211,6 @@ class Plugins:
                 ),
             )
         return found[0]
-
-    def _why_missing(self) -> str | None:
-        if not self.broken:
-            return None
-        return "plugins were passed over: " + "; ".join(str(each) for each in self.broken)
 
     def _load(self, chosen: str | None) -> None:
         wanted = None if chosen is None else {part.strip() for part in chosen.split(",")} - {""}
@@ -291,6 +290,8 @@ def _checked(brought: object, hook: str, entry_type: type[Entry]) -> Iterator[En
             raise PluginError(
                 f"{hook} brought {entry!r}: name or target ('package.module:attribute') is missing"
             )
+        if isinstance(entry, entries.CommandEntry) and len(entry.name.split()) > 2:
+            raise PluginError(f"{hook} brought {entry.name!r}: a command's name has one or two words")
         yield entry
 
 
@@ -333,11 +334,17 @@ def _validated(model: type[Section], options: Mapping[str, object], place: str) 
 
 
 def _problem(model: type[Section], detail: ErrorDetails, place: str) -> ConfigError:
-    key = ".".join(str(part) for part in detail["loc"])
-    where = f"{place}.{key}" if key else place
+    from brahma.core.config.schema import annotation_at, expected, got, keys_of
+
+    path = tuple(part for part in detail["loc"] if isinstance(part, str))
+    key = ".".join(path)
     if detail["type"] == "extra_forbidden":
-        hint = suggestion(key, model.model_fields, nothing="It takes no options")
-        return ConfigError(f"unknown option {key!r}", where=where, hint=hint)
-    return ConfigError(
-        detail["msg"], where=where, why=f"the value is {detail['input']!r}", hint=f"Correct {key!r}"
-    )
+        hint = suggestion(path[-1], keys_of(model), nothing="remove it: there are no options")
+        return ConfigError(f"{key}: unknown key", where=place, hint=hint)
+    annotation = annotation_at(model, path)
+    if detail["type"] == "missing":
+        return ConfigError(f"{key}: is missing", where=place, hint=f"give {expected(annotation)}")
+    if annotation is None:  # a check of the whole model, or a member of a union
+        return ConfigError(f"{key or 'options'}: {detail['msg']}", where=place, hint="correct the options")
+    text = f"{key}: expected {expected(annotation)}, got {got(detail['input'])}"
+    return ConfigError(text, where=place, hint=f"give {expected(annotation)}")

@@ -143,7 +143,7 @@ class RunDirectory:
             RunError: another process writes the run, or the lock file cannot be made.
         """
         with _writable(self.root):
-            file = open(self.root / "run.lock", "a+", encoding="ascii")  # noqa: SIM115: held while the run lasts
+            file = (self.root / "run.lock").open("a+", encoding="ascii")
         with file:
             if not _lock(file.fileno(), fcntl.LOCK_EX, patience=_LOCK_PATIENCE):
                 file.seek(0)

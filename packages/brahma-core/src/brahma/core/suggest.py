@@ -1,21 +1,21 @@
-"""The nearest name to a misspelt one: what every hint of the form "did you mean" is made of."""
+"""What a user may have meant by a misspelt name."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
+_SHOWN = 20
+
 
 def nearest(name: str, candidates: Iterable[str]) -> str | None:
-    """The candidate closest to `name`, or None when nothing is close (similarity below 0.6)."""
-    from difflib import get_close_matches
+    """The candidate nearest to a misspelt name, or None when none is near."""
+    from brahma.core.config import nearest as words  # imports pydantic, which only a failure needs
 
-    by_folded = {candidate.casefold(): candidate for candidate in candidates}
-    matches = get_close_matches(name.casefold(), by_folded, n=1)
-    return by_folded[matches[0]] if matches else None
+    return words.nearest(name, candidates)
 
 
 def suggestion(name: str, candidates: Iterable[str], *, nothing: str) -> str:
-    """A hint for an unknown name: the nearest one if there is any, then all of them.
+    """A hint for an unknown name: the nearest one if there is any, else what there is.
 
     Args:
         name: what the user wrote.
@@ -25,6 +25,7 @@ def suggestion(name: str, candidates: Iterable[str], *, nothing: str) -> str:
     known = sorted(candidates)
     if not known:
         return nothing
-    close = nearest(name, known)
-    listed = f"there are: {', '.join(known)}"
-    return f"did you mean {close!r}? {listed.capitalize()}" if close else listed.capitalize()
+    if close := nearest(name, known):
+        return f'did you mean "{close}"?'
+    more = f" and {len(known) - _SHOWN} more" if len(known) > _SHOWN else ""
+    return f"there are: {', '.join(known[:_SHOWN])}{more}"

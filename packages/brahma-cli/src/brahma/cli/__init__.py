@@ -1,0 +1,1 @@
+"""The `brahma` command: it collects the commands that packages and plugins register, and runs one."""

@@ -1,0 +1,33 @@
+"""What brahma-core registers, through the same hooks as every plugin."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from brahma.core.entries import CommandEntry
+from brahma.core.hookspecs import hookimpl
+
+_COMMANDS = "brahma.core.commands"
+
+
+@hookimpl
+def brahma_commands() -> Iterator[CommandEntry]:
+    yield CommandEntry(
+        name="config check",
+        target=f"{_COMMANDS}.config:check",
+        summary="Check a configuration and show what it resolves to",
+    )
+    yield CommandEntry(
+        name="doctor", target=f"{_COMMANDS}.doctor:doctor", summary="Check this machine and the installation"
+    )
+    yield CommandEntry(
+        name="plugins list",
+        target=f"{_COMMANDS}.plugins:list_plugins",
+        summary="List everything that can be chosen by name, and broken plugins",
+    )
+    yield CommandEntry(name="runs list", target=f"{_COMMANDS}.runs:list_all", summary="List the runs")
+    yield CommandEntry(
+        name="runs show",
+        target=f"{_COMMANDS}.runs:show",
+        summary="Show how one run stands and what to do next",
+    )

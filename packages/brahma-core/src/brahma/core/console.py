@@ -1,0 +1,122 @@
+"""What a terminal shows: errors with a hint and an exit status, and plain tables.
+
+Data goes to stdout, everything else to stderr. Colour only on a terminal and never with `NO_COLOR`
+(https://no-color.org).
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import time
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TextIO
+
+import click
+
+from brahma.core.errors import EXIT_BUG, EXIT_INTERRUPTED, EXIT_USER_ERROR, BrahmaError
+
+EXIT_BROKEN_PIPE = 141  # 128 + SIGPIPE, what the shell reports for any program that a `head` cuts off
+
+
+def run_command(command: click.Command, *, program: str, args: Sequence[str] | None = None) -> int:
+    """Run a command as a program: every error becomes a message on stderr and an exit status.
+
+    `brahma` and `python -m brahma.train` both end in `sys.exit(run_command(...))`. A command says another
+    status than 0 by returning it or with `ctx.exit(status)`.
+
+    Args:
+        command: the click command.
+        program: what the user typed to get here, for usage lines.
+        args: the arguments; None: those of the process.
+
+    Returns:
+        0; 2 for a user's mistake; 1 for a bug, with the traceback in a file that is named; 130 for Ctrl-C;
+        141 when the reader of a pipe went away.
+    """
+    try:
+        status = command.main(args, prog_name=program, standalone_mode=False)
+        sys.stdout.flush()
+    except BrahmaError as error:
+        return _fail(str(error), EXIT_USER_ERROR)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        return EXIT_USER_ERROR
+    except click.ClickException as error:
+        return _fail(_usage_text(error), EXIT_USER_ERROR)
+    except (click.Abort, KeyboardInterrupt):
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(
+            os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()
+        )  # else the interpreter complains at exit
+        return EXIT_BROKEN_PIPE
+    except Exception as error:
+        return _fail(_bug_text(error), EXIT_BUG)
+    return status if isinstance(status, int) else 0
+
+
+def print_table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print rows under headers to stdout: a table on a terminal, else aligned text without any drawing."""
+    if sys.stdout.isatty():
+        from rich.console import Console
+        from rich.table import Table
+
+        table = Table(*headers, box=None, pad_edge=False, header_style="bold")
+        for row in rows:
+            table.add_row(*row)
+        Console(markup=False, highlight=False).print(table)
+        return
+    widths = [max(len(cell) for cell in column) for column in zip(headers, *rows, strict=True)]
+    for row in (headers, *rows):
+        click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def has_colour(stream: TextIO) -> bool:
+    """Whether to write colour to this stream: a terminal, and `NO_COLOR` not set."""
+    return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def print_error(text: str) -> None:
+    """Print `error: …` and, after a blank line, `hint: …` to stderr."""
+    text = f"error: {text}"
+    if has_colour(sys.stderr):
+        text = text.replace("error:", click.style("error:", fg="red", bold=True), 1)
+        text = text.replace("\nhint:", "\n" + click.style("hint:", fg="cyan", bold=True))
+    click.echo(text, err=True)
+
+
+def _fail(text: str, status: int) -> int:
+    print_error(text)
+    return status
+
+
+def _usage_text(error: click.ClickException) -> str:
+    message = error.format_message().rstrip(".")
+    context = getattr(error, "ctx", None)
+    if context is None:
+        return message
+    return f"{message}\n\nhint: `{context.command_path} --help` shows how it is used"
+
+
+def _bug_text(error: Exception) -> str:
+    cause = f"{type(error).__name__}: {error}".splitlines()[0]
+    return (
+        f"{cause}\n  cause: this is a bug in Brahma or in a plugin, not a mistake of yours\n\n"
+        f"hint: The whole story is in {_write_traceback(error)}; please report it with that file"
+    )
+
+
+def _write_traceback(error: Exception) -> Path:
+    """Write the traceback into `logs/` if there is one here, else into the temporary folder."""
+    text = "".join(traceback.format_exception(error))
+    name = f"error-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.log"
+    for folder in (Path("logs").absolute(), Path(tempfile.gettempdir())):
+        if folder.is_dir() and os.access(folder, os.W_OK):
+            path = folder / name
+            path.write_text(text, encoding="utf-8")
+            return path
+    raise error
