@@ -23,7 +23,7 @@ def plot_run(run: Run, path: Path) -> Path:
         path: where to; the ending chooses the format (png, svg, pdf, …).
 
     Raises:
-        RunError: the run has no logged loss yet, or the format is unknown.
+        RunError: the run has no logged loss yet, the format is unknown, or `path` cannot be written.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure  # not pyplot: the user's own backend stays as it is
@@ -45,8 +45,16 @@ def plot_run(run: Run, path: Path) -> Path:
         )
     _draw(figure, run.name, rows)
     temporary = path.with_name(f".{path.stem}.tmp{path.suffix}")
-    figure.savefig(temporary)
-    os.replace(temporary, path)
+    try:
+        figure.savefig(temporary)
+        os.replace(temporary, path)
+    except OSError as error:
+        raise RunError(
+            "the plot cannot be written",
+            where=str(path),
+            why=error.strerror,
+            hint="choose a folder that exists, where this user may write and there is room",
+        ) from error
     return path
 
 
@@ -109,10 +117,10 @@ def _column(rows: Sequence[Mapping[str, Any]], key: str) -> tuple[list[int], lis
 
 
 def _running_mean(values: Sequence[float], window: int) -> list[float]:
-    """The mean of each value and those up to `window` / 2 to either side; gaps are left out."""
-    half = max(1, window // 2)
+    """The mean of each value and up to `window` / 2 to either side, as many on both; gaps are left out."""
     means = []
     for i in range(len(values)):
-        near = [v for v in values[max(0, i - half) : i + half + 1] if v == v]
+        half = min(max(1, window // 2), i, len(values) - 1 - i)  # one-sided, the ends would be off the curve
+        near = [v for v in values[i - half : i + half + 1] if v == v]
         means.append(sum(near) / len(near) if near else float("nan"))
     return means

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -52,7 +53,10 @@ class LiveRenderer:
             redirect_stdout=sys.stdout.isatty(),  # output in a pipe is data and stays where it is
             transient=False,
         )
+        self._streams = sys.stdout, sys.stderr
+        os.register_at_fork(after_in_child=self._release_in_child)
         self._live.start()
+        self._console.show_cursor(True)  # a killed process could not bring it back
 
     def task_begins(self, task: int, label: str, total: int | None, unit: str) -> None:
         self._tasks[task] = _Task(label, total, unit)
@@ -86,12 +90,23 @@ class LiveRenderer:
             pairs = zip(training.losses[::2], training.losses[1::2], strict=False)
             training.losses = [(first + second) / 2 for first, second in pairs]
 
+    def end(self) -> None:
+        if self._training is not None:
+            ended, self._training = self._training, None
+            self._live.refresh()  # takes it off its place before it is printed to stay
+            self._console.print(_training(ended, self._console.width))
+
     def note(self, text: str, *, warning: bool) -> None:
         head = Text("warning: ", "bold yellow") if warning else Text()
         self._console.print(head + Text(text))
 
     def close(self) -> None:
         self._live.stop()
+
+    def _release_in_child(self) -> None:
+        """Give a forked child its streams back: a lock of the display's thread may be held for ever there."""
+        if self._live.is_started:
+            sys.stdout, sys.stderr = self._streams
 
     def _draw(self) -> RenderableType:
         parts = [] if self._training is None else [_training(self._training, self._console.width)]
@@ -108,7 +123,7 @@ def _training(state: _Training, width: int) -> RenderableType:
         Text(state.run, "bold"),
         ProgressBar(total=max(1, state.total), completed=state.step),
         f"{state.step:,}/{state.total:,}",
-        state.pace.left(state.total) or "ETA …",
+        state.pace.left(state.total) or "ETA …" if state.step < state.total else duration(state.pace.elapsed),
     )
     return Group(head, *_figure_lines(state, width))
 

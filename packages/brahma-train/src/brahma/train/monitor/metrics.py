@@ -14,6 +14,7 @@ import math
 import os
 import time
 from collections.abc import Mapping
+from numbers import Integral
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -145,8 +146,8 @@ def _row(step: int, attempt: int, values: Mapping[str, float | int | None]) -> R
     for key, value in values.items():
         if value is None:
             continue
-        if isinstance(value, int):
-            row[key] = value
+        if isinstance(value, Integral):  # numpy's too
+            row[key] = int(value)
         elif math.isfinite(value):
             row[key] = float(value)
         else:

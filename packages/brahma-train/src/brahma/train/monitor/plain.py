@@ -60,6 +60,9 @@ class PlainRenderer:
         if "eval loss" in shown:
             self._print("  ".join([place, f"eval loss {shown['eval loss']}", *_evaluation(row)]))
 
+    def end(self) -> None:
+        self._stream.flush()
+
     def note(self, text: str, *, warning: bool) -> None:
         self._print(f"warning: {text}" if warning else text)
 

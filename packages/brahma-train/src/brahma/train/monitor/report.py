@@ -78,7 +78,7 @@ class TimeReport:
     def __str__(self) -> str:
         ranked = sorted(self.seconds.items(), key=lambda item: -item[1])
         rows = [
-            f"  {_LABELS[phase]:<18}{spent / self.wall:>5.0%}  {duration(spent):>9}"
+            f"  {_LABELS[phase]:<18}{spent / self.wall:>6.1%}  {duration(spent):>9}"
             for phase, spent in ranked
             if spent
         ]

@@ -9,12 +9,13 @@ import math
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from statistics import median
 
 from brahma.core.errors import TrainingError
 
-_WINDOW = 50  # logged losses that say what is usual
-_ENOUGH = 10  # losses needed before anything can be called unusual
+_WINDOW = 50  # logged losses that say how much the loss varies
+_RECENT = 10  # of these, the newest, that say where it stands; so many are needed to call one unusual
 _DEVIATIONS = 8  # robust standard deviations above the median; training loss has heavy tails
 _LEAST_RISE = 0.05  # and this part of the median at least: late in a run the loss hardly varies
 _SAFE_LR_WITHOUT_WARMUP = 1e-4
@@ -71,8 +72,8 @@ class LossWatch:
             TrainingError: as `check`.
         """
         self.check(step, loss, grad_norm)
-        usual = median(self._losses) if len(self._losses) >= _ENOUGH else math.inf
-        above = loss > usual + max(_DEVIATIONS * self._deviation(usual), _LEAST_RISE * usual)
+        usual, deviation = self._usual()
+        above = loss > usual + max(_DEVIATIONS * deviation, _LEAST_RISE * usual)
         begins, self._spiking = above and not self._spiking, above
         self._losses.append(loss)
         return [self._spike(step, loss, usual)] if begins else []
@@ -84,11 +85,17 @@ class LossWatch:
             "see which tokens are trained with `brahma data inspect`; raise seq_length if answers were cut",
         )
 
-    def _deviation(self, middle: float) -> float:
-        """Robust standard deviation: 1.4826 × median absolute deviation."""
-        if not math.isfinite(middle):
-            return 0.0
-        return 1.4826 * median(abs(loss - middle) for loss in self._losses)
+    def _usual(self) -> tuple[float, float]:
+        """Median of the recent losses, and their robust standard deviation about the falling trend.
+
+        The latter from the median absolute difference of neighbours, which a trend hardly changes: 1.4826
+        times it is the standard deviation of a normal distribution, and a difference has √2 times that of a value.
+        """
+        if len(self._losses) < _RECENT:
+            return math.inf, 0.0
+        losses = list(self._losses)
+        deviation = 1.4826 / math.sqrt(2) * median(abs(b - a) for a, b in pairwise(losses))
+        return median(losses[-_RECENT:]), deviation
 
     def _spike(self, step: int, loss: float, usual: float) -> Notice:
         return Notice(

@@ -1,0 +1,107 @@
+"""The time account adds up to the wall time."""
+
+import time
+
+import pytest
+
+from brahma.train.monitor import PHASES, TimeAccount, TimeReport
+
+
+def test_the_phases_add_up_to_the_wall_time():
+    start = time.perf_counter()
+    clock = TimeAccount()
+    for _ in range(3):
+        with clock("data"):
+            time.sleep(0.01)
+        with clock("forward_backward"):
+            time.sleep(0.02)
+        time.sleep(0.005)
+    totals = clock.totals()
+    assert sum(totals.values()) == pytest.approx(time.perf_counter() - start, abs=0.002)
+    assert totals["data"] >= 0.03
+    assert totals["forward_backward"] >= 0.06
+    assert totals["other"] >= 0.015
+
+
+def test_a_phase_inside_another_is_counted_once():
+    clock = TimeAccount()
+    with clock("evaluation"):
+        time.sleep(0.01)
+        with clock("logging"):
+            time.sleep(0.05)
+    totals = clock.totals()
+    assert totals["logging"] >= 0.05
+    assert 0.01 <= totals["evaluation"] < 0.05
+
+
+def test_a_row_holds_the_time_since_the_row_before():
+    clock = TimeAccount()
+    with clock("data"):
+        time.sleep(0.02)
+    first, second = clock.row(), clock.row()
+    assert set(first) == {f"time/{phase}" for phase in PHASES}
+    assert first["time/data"] >= 0.02
+    assert second["time/data"] == 0.0
+    assert clock.totals()["data"] == pytest.approx(first["time/data"])
+
+
+def test_a_phase_ends_when_its_work_fails():
+    clock = TimeAccount()
+    with pytest.raises(ValueError, match="broken"), clock("data"):
+        raise ValueError("broken")
+    before = clock.totals()["data"]
+    time.sleep(0.005)
+    assert clock.totals()["data"] == before
+
+
+def test_a_use_costs_less_than_a_thousandth_of_a_short_step():
+    clock, uses = TimeAccount(), 10_000
+    start = time.thread_time()
+    for _ in range(uses):
+        with clock("data"):
+            pass
+    assert (time.thread_time() - start) / uses < 10e-6  # 0.5 µs on a free machine
+
+
+def test_the_report_lists_where_the_time_went():
+    report = TimeReport(
+        {"data": 1.0, "forward_backward": 8.0, "optimizer": 1.0, "logging": 0.0}, tokens=20_000
+    )
+    text = str(report)
+    assert "20,000 tokens in 10s: 2,000 tokens/s" in text
+    assert text.index("forward/backward") < text.index("optimizer")
+    assert "80.0%" in text
+    assert "logging" not in text
+    assert report.advice() == []
+
+
+@pytest.mark.parametrize(
+    ("phase", "remedy"),
+    [
+        ("data", "local disk"),
+        ("optimizer", "gradient_accumulation_steps"),
+        ("checkpoint", "save_steps"),
+        ("logging", "logging_steps"),
+        ("evaluation", "eval_steps"),
+    ],
+)
+def test_the_report_names_the_bottleneck_and_what_to_try(phase, remedy):
+    (advice,) = TimeReport({"forward_backward": 6.0, phase: 4.0}, tokens=1).advice()
+    assert "40%" in advice
+    assert remedy in advice
+
+
+def test_the_report_names_the_largest_bottleneck_first():
+    first, second = TimeReport({"forward_backward": 4.0, "data": 2.0, "checkpoint": 4.0}, tokens=1).advice()
+    assert first.startswith("checkpoint")
+    assert second.startswith("data")
+
+
+def test_a_model_far_below_the_matrix_rate_is_named():
+    report = TimeReport({"forward_backward": 10.0}, tokens=1, mfu=0.12)
+    assert "12%" in report.advice()[0]
+    assert TimeReport({"forward_backward": 10.0}, tokens=1, mfu=0.5).advice() == []
+
+
+def test_a_report_of_a_run_without_time_is_no_error():
+    assert "0 tokens" in str(TimeReport({}, tokens=0))
