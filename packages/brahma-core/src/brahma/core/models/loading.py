@@ -1,0 +1,112 @@
+"""Models built from a specification, or loaded from a folder or hub id. No pickle is ever loaded."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+from transformers import AutoModelForCausalLM, PreTrainedModel
+
+from brahma.core.errors import ModelError
+from brahma.core.models.attention import PACKED, register_packed_attention
+from brahma.core.spec import ModelSpec
+
+
+def build_model(spec: ModelSpec, *, seed: int, dtype: torch.dtype = torch.float32) -> PreTrainedModel:
+    """A model with new weights. The generator is seeded here and restored after, so nothing else shifts them.
+
+    Args:
+        spec: its architecture; `spec.base_model` must be None.
+        dtype: of the weights. They are drawn in float32 and rounded, so each dtype starts from one model.
+    """
+    register_packed_attention()
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model: Any = AutoModelForCausalLM.from_config(
+            spec.hf_config(), attn_implementation=PACKED, dtype=torch.float32
+        )
+    return _moved(_ready(model), dtype=dtype)
+
+
+def load_model(
+    path: str | Path,
+    *,
+    dtype: torch.dtype | None = None,
+    device: torch.device | str | None = None,
+    trust_remote_code: bool = False,
+    attention: str = PACKED,
+) -> PreTrainedModel:
+    """A model from a local folder or a hub id.
+
+    Args:
+        dtype: of the weights; None: as they are stored.
+        device: where they go; None: the CPU.
+        trust_remote_code: run code that the repository ships.
+        attention: `brahma_packed` to train and score, `sdpa` to generate.
+
+    Raises:
+        ModelError: there is no such model, it is damaged, or it holds no safetensors.
+    """
+    register_packed_attention()
+    try:
+        loaded: Any = AutoModelForCausalLM.from_pretrained(
+            path,
+            dtype=dtype or "auto",
+            attn_implementation=attention,
+            use_safetensors=True,
+            trust_remote_code=trust_remote_code,
+            output_loading_info=True,
+        )
+        model, info = loaded
+    except (OSError, ValueError, ImportError, RuntimeError) as error:
+        raise ModelError(
+            "the model cannot be loaded",
+            where=str(path),
+            why=_first_line(error),
+            hint="name a folder with config.json and model.safetensors of a causal language model, "
+            "or a hub id; weights in pickle files (.bin) are not loaded",
+        ) from error
+    except Exception as error:  # safetensors raises a type of its own for a damaged file
+        if type(error).__name__ != "SafetensorError":
+            raise
+        raise ModelError(
+            "the weights are damaged",
+            where=str(path),
+            why=_first_line(error),
+            hint="copy or download them again",
+        ) from error
+    if missing := sorted(info["missing_keys"]):
+        raise ModelError(
+            f"{len(missing)} weights are not in the files, {missing[0]} first",
+            where=str(path),
+            hint="the files belong to another model, or are only a part of one",
+        )
+    return _moved(_ready(model), device=device)
+
+
+def _ready(model: PreTrainedModel) -> PreTrainedModel:
+    """Each row of the embedding is trained, the padding row too, and tied weights are tied."""
+    for module in model.modules():
+        if isinstance(module, nn.Embedding):
+            module.padding_idx = None  # with one, torch would stop that row's gradient
+    head, embedding = model.get_output_embeddings(), model.get_input_embeddings()
+    if (
+        getattr(model.config, "tie_word_embeddings", False)
+        and head is not None
+        and head.weight is not embedding.weight
+    ):
+        model.tie_weights()
+        assert head.weight is embedding.weight, "tied weights came apart while the model was loaded"
+    return model
+
+
+def _moved(model: PreTrainedModel, **to: Any) -> PreTrainedModel:
+    nn.Module.to(model, **to)
+    return model
+
+
+def _first_line(error: BaseException) -> str:
+    text = str(error).strip()
+    return text.splitlines()[0] if text else type(error).__name__
