@@ -6,13 +6,14 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self, TypeAlias
 
 from brahma.core.entries import Entry
-from brahma.core.errors import DataError, DeviceError, PluginError
+from brahma.core.errors import DataError, DeviceError, ModelError, PluginError
 from brahma.core.plugins import get_plugins
 from brahma.evaluation.locate import locate_model
 from brahma.evaluation.losses import evaluate_packs
+from brahma.evaluation.modes import attention, evaluating
 from brahma.evaluation.results import Results
 from brahma.evaluation.totals import LossTotals
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from brahma.data import Dataset
     from brahma.data.prepare import PreparedData
 
+Data: TypeAlias = "str | Path | Dataset | Sequence[str | Path | Mapping[str, object]]"
 MAX_DEFAULT_SEQ_LENGTH = 2048
 """Longer sequences are scored if they are asked for; by default memory stays bounded."""
 
@@ -89,7 +91,7 @@ class Evaluator:
             ModelError: it cannot be loaded.
             DeviceError: the device does not exist here.
         """
-        from brahma.core.models.loading import load_model
+        from brahma.core.models import load_model
 
         return load_model(
             self.model_path,
@@ -107,15 +109,23 @@ class Evaluator:
 
     @property
     def seq_length(self) -> int:
-        """Tokens of a sequence."""
-        if self._seq_length is not None:
-            return self._seq_length
-        context = getattr(self.model.config, "max_position_embeddings", MAX_DEFAULT_SEQ_LENGTH)
-        return min(int(context), MAX_DEFAULT_SEQ_LENGTH)
+        """Tokens of a sequence.
 
-    def evaluate_custom(
-        self, data: str | Path | Dataset | Sequence[str | Path | Mapping[str, Any]]
-    ) -> Results:
+        Raises:
+            ModelError: more were asked for than the model has positions for.
+        """
+        context = int(getattr(self.model.config, "max_position_embeddings", None) or MAX_DEFAULT_SEQ_LENGTH)
+        if self._seq_length is None:
+            return min(context, MAX_DEFAULT_SEQ_LENGTH)
+        if self._seq_length > context:
+            raise ModelError(
+                f"seq_length {self._seq_length:,} is longer than the model's context of {context:,}",
+                where=self.model_path,
+                hint=f"Use {context:,} or less; longer documents are scored in pieces",
+            )
+        return self._seq_length
+
+    def evaluate_custom(self, data: Data) -> Results:
         """Loss, perplexity and bits per byte of the model on data of one's own.
 
         Every document is scored from its own beginning and sees no other. Of a conversation or completion
@@ -127,10 +137,10 @@ class Evaluator:
 
         Raises:
             DataError: a file or row that cannot be read, or no text at all.
+            ModelError: the model cannot keep documents apart.
         """
         dataset = _as_dataset(data)
-        if len(dataset) == 0:
-            raise _nothing_to_score("it holds no rows")
+        self._check_packable()
         with tempfile.TemporaryDirectory(prefix="brahma-evaluation-") as directory:
             return self._score(self._prepare(dataset, Path(directory)))
 
@@ -143,34 +153,40 @@ class Evaluator:
         entries = [_find_task(name) for name in tasks]  # all names are checked before the first one runs
         return {entry.name: dict(entry.load()(self, None)) for entry in entries}
 
+    def _check_packable(self) -> None:
+        from brahma.core.models import PACKED, check_packable, register_packed_attention
+
+        register_packed_attention()
+        with evaluating(self.model), attention(self.model, PACKED):
+            check_packable(self.model)
+
     def _prepare(self, dataset: Dataset, directory: Path) -> PreparedData:
         from brahma.data.prepare import prepare
 
         return prepare(
             dataset,
             tokenizer=self.tokenizer,
-            template=None,
             seq_length=self.seq_length,
             packing="best_fit",
             on_long_row="split",
             directory=directory,
             workers=1,
-            validation=None,
-            seed=0,
         )
 
     def _score(self, prepared: PreparedData) -> Results:
-        counts = prepared.ledger.train_tokens
-        if counts.trained == 0:
-            raise _nothing_to_score("its rows have no token that a model could be asked for")
+        from brahma.data.shards import Shard
+
         totals = evaluate_packs(self.model, prepared.train, batch_size=self.batch_size)
+        if totals.bytes == 0:
+            raise _nothing_to_score("its rows hold no text that a model could be asked for")
+        lengths = [Shard(entry).lengths for entry in prepared.entries]
         return Results(
             metrics=compute_metrics(totals),
             tokens=totals.tokens,
             bytes=totals.bytes,
-            documents=counts.documents,
+            documents=prepared.ledger.train_tokens.documents,
             skipped=prepared.ledger.skipped,
-            split=prepared.train.num_split,
+            split=sum(int((tokens - 1 > self.seq_length).sum()) for tokens in lengths),
         )
 
 
@@ -181,16 +197,20 @@ def compute_metrics(totals: LossTotals) -> dict[str, float]:
     return {name: float(plugins.load("metric", name)(totals)) for name in names}
 
 
-def _as_dataset(data: str | Path | Dataset | Sequence[str | Path | Mapping[str, Any]]) -> Dataset:
+def _as_dataset(data: Data) -> Dataset:
     from brahma.data import Dataset
 
     if isinstance(data, Dataset):
         return data
     if isinstance(data, str | Path):
         return Dataset.from_files(data)
-    if data and all(isinstance(each, Path) for each in data):
-        return Dataset.from_files(data)
-    return Dataset.from_rows(data)
+    paths = [each for each in data if isinstance(each, Path)]
+    rows = [each for each in data if not isinstance(each, Path)]
+    if paths and rows:
+        raise DataError("paths and rows in one list", hint="Give paths alone, or rows alone")
+    if not paths and not rows:
+        raise _nothing_to_score("the list is empty")
+    return Dataset.from_files(paths) if paths else Dataset.from_rows(rows)
 
 
 def _nothing_to_score(why: str) -> DataError:

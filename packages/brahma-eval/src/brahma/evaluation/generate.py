@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, cast
 
 from brahma.core.errors import ConfigError, ModelError, TemplateError
-from brahma.evaluation.losses import evaluating
+from brahma.evaluation.modes import attention, evaluating
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -47,26 +46,31 @@ def generate(
     Raises:
         ConfigError: neither or both of prompt and messages, or a number out of its range.
         TemplateError: messages for a tokenizer without a chat template, or that it refuses.
-        ModelError: the prompt and the new text are longer than the model's context.
+        ModelError: the prompt and the new text are longer than the model's context, or it cannot write.
     """
     import torch
-    from transformers import GenerationConfig
 
+    if not model.can_generate():
+        raise ModelError(
+            "this model cannot write text",
+            why=f"{type(model).__name__} is no language model that goes on from a text",
+            hint="Give a causal language model",
+        )
     _check_numbers(max_new_tokens, temperature, top_k, top_p)
     input_ids = torch.tensor([encode_prompt(tokenizer, prompt, messages)], device=model.device)  # [1, T]
     room = _room(model, input_ids.shape[1], max_new_tokens)
     stop = stop_ids(model, tokenizer, with_turns=messages is not None)
-    settings = GenerationConfig(
-        max_new_tokens=room,
-        eos_token_id=stop or None,
-        pad_token_id=tokenizer.pad_token_id if tokenizer.pad_token_id is not None else stop[0] if stop else 0,
-        use_cache=True,
-        **_sampling(temperature, top_k, top_p),
-    )
-    with evaluating(model), _own_attention(model), torch.no_grad(), torch.random.fork_rng(_devices(model)):
+    writer = cast(Any, model)  # transformers types `generate` by a protocol that no model class fits
+    with evaluating(model), attention(model, "sdpa"), torch.no_grad(), torch.random.fork_rng(_devices(model)):
         torch.manual_seed(seed)
-        output = model.generate(
-            input_ids, attention_mask=torch.ones_like(input_ids), generation_config=settings
+        output = writer.generate(
+            input_ids,
+            attention_mask=torch.ones_like(input_ids),
+            max_new_tokens=room,
+            eos_token_id=stop or None,
+            pad_token_id=stop[0] if stop else 0,  # one text: nothing is ever padded
+            use_cache=True,
+            **_sampling(temperature, top_k, top_p),
         )
     return _decode(tokenizer, output[0, input_ids.shape[1] :])
 
@@ -74,29 +78,33 @@ def generate(
 def encode_prompt(
     tokenizer: PreTrainedTokenizerBase, prompt: str | None, messages: Messages | None
 ) -> list[int]:
-    """Token ids of a prompt (with the tokenizer's BOS, if it adds one) or of rendered messages (without a
-    second one)."""
+    """Token ids of a prompt, as in training (`brahma.data.encode`), or of rendered messages.
+
+    A prompt has the BOS in front that the tokenizer adds, and no EOS; rendered messages get nothing more.
+    """
     if (prompt is None) == (messages is None):
         raise ConfigError(
             "give either a prompt or messages",
             why="both were given" if prompt is not None else "neither was given",
             hint="A prompt is text to go on from; messages are a conversation to answer",
         )
-    if messages is None:
-        ids = list(tokenizer(prompt)["input_ids"]) or _start(tokenizer)
-    else:
-        ids = list(tokenizer(render(tokenizer, messages), add_special_tokens=False)["input_ids"])
+    text = prompt if messages is None else render(tokenizer, messages)
+    ids = [int(token) for token in tokenizer(text, add_special_tokens=False)["input_ids"]]
+    if messages is None and ids[:1] != _bos(tokenizer):
+        ids = _bos(tokenizer) + ids
     if not ids:
         raise ConfigError(
             "the prompt is empty",
-            why="this tokenizer has no start token to begin a text with",
+            why="this tokenizer puts no start token in front of a text",
             hint="Give at least one character",
         )
     return ids
 
 
-def _start(tokenizer: PreTrainedTokenizerBase) -> list[int]:
-    return [] if tokenizer.bos_token_id is None else [int(tokenizer.bos_token_id)]
+def _bos(tokenizer: PreTrainedTokenizerBase) -> list[int]:
+    """The token that the tokenizer puts in front of a text, if it does."""
+    bos = [tokenizer.bos_token_id]
+    return bos if tokenizer("a")["input_ids"][:1] == bos else []
 
 
 def render(tokenizer: PreTrainedTokenizerBase, messages: Messages, *, answer: bool = True) -> str:
@@ -110,7 +118,9 @@ def render(tokenizer: PreTrainedTokenizerBase, messages: Messages, *, answer: bo
         )
     try:
         return str(
-            tokenizer.apply_chat_template(list(messages), tokenize=False, add_generation_prompt=answer)
+            tokenizer.apply_chat_template(
+                [dict(m) for m in messages], tokenize=False, add_generation_prompt=answer
+            )
         )
     except JinjaError as error:
         raise TemplateError(
@@ -140,7 +150,8 @@ def _end_of_turn(tokenizer: PreTrainedTokenizerBase) -> int | None:
 
 def _sampling(temperature: float, top_k: int, top_p: float) -> dict[str, object]:
     if temperature == 0:
-        return {"do_sample": False}
+        # None: else transformers warns of the model's own settings, which greedy search does not use
+        return {"do_sample": False, "temperature": None, "top_k": None, "top_p": None}
     return {"do_sample": True, "temperature": temperature, "top_k": top_k, "top_p": top_p}
 
 
@@ -151,17 +162,6 @@ def _decode(tokenizer: PreTrainedTokenizerBase, ids: Tensor) -> str:
 def _devices(model: PreTrainedModel) -> list[int]:
     """CUDA devices whose random state is to be restored."""
     return [model.device.index or 0] if model.device.type == "cuda" else []
-
-
-@contextmanager
-def _own_attention(model: PreTrainedModel) -> Iterator[None]:
-    """torch's attention with a cache inside; packed attention, which knows no cache, afterwards as before."""
-    before = model.config._attn_implementation
-    model.set_attn_implementation("sdpa")
-    try:
-        yield
-    finally:
-        model.set_attn_implementation(before)
 
 
 def _check_numbers(max_new_tokens: int | None, temperature: float, top_k: int, top_p: float) -> None:

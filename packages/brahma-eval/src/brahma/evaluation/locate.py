@@ -33,9 +33,9 @@ def locate_model(reference: str | Path, *, output_dir: str | Path = ".") -> str:
 
 
 def _verified(folder: Path) -> Path:
-    from brahma.core.checkpoints import verify
-
     if (folder / "manifest.json").is_file():
+        from brahma.core.checkpoints import verify
+
         verify(folder)
     return folder
 

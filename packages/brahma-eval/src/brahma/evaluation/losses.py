@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from brahma.evaluation.modes import attention, evaluating
 from brahma.evaluation.totals import LossTotals
 
 if TYPE_CHECKING:
-    from torch.nn import Module
     from transformers import PreTrainedModel
 
     from brahma.data.packs import Packs
@@ -20,8 +18,8 @@ def evaluate_packs(
 ) -> LossTotals:
     """The summed loss of `model` over `packs`, in the packs' own order.
 
-    No gradient is kept, and the model's training mode is what it was afterwards. The sum is the same for
-    every `batch_size`, up to rounding.
+    No gradient and no logits are kept, and the model is afterwards in the mode it was in. The sum is the
+    same for every `batch_size`, up to rounding.
 
     Args:
         batch_size: packs scored at once.
@@ -29,11 +27,12 @@ def evaluate_packs(
     """
     import torch
 
-    from brahma.core.models.loss import summed_loss
+    from brahma.core.models import PACKED, register_packed_attention, summed_loss
 
     count = len(packs) if max_packs is None else min(max_packs, len(packs))
     loss_sum, tokens = 0.0, 0
-    with evaluating(model), torch.no_grad():
+    register_packed_attention()
+    with evaluating(model), attention(model, PACKED), torch.no_grad():
         for start in range(0, count, batch_size):
             batch = packs.batch(range(start, min(start + batch_size, count)))
             loss_sum += float(summed_loss(model, batch))
@@ -45,15 +44,3 @@ def _bytes_of(packs: Packs, count: int, tokens: int) -> int:
     if count == len(packs):
         return packs.num_bytes
     return round(packs.num_bytes * tokens / int(packs.supervised.sum()))
-
-
-@contextmanager
-def evaluating(model: Module) -> Iterator[None]:
-    """`model.eval()` inside, each module's own mode restored afterwards."""
-    modes = {module: module.training for module in model.modules()}
-    model.eval()
-    try:
-        yield
-    finally:
-        for module, training in modes.items():
-            module.training = training

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import click
 
 
@@ -45,7 +47,7 @@ def generate(
     text = write(
         loaded.model,
         loaded.tokenizer,
-        click.get_text_stream("stdin").read() if prompt == "-" else prompt,
+        sys.stdin.read() if prompt == "-" else prompt,
         messages=_conversation(system, messages),
         max_new_tokens=max_new_tokens,
         temperature=temperature,

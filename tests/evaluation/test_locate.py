@@ -1,0 +1,82 @@
+"""A model is found by run name, run folder, checkpoint, model folder or hub id."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from brahma.core.errors import CheckpointError, ModelError, RunError
+from brahma.core.runs import create_run
+from brahma.evaluation.locate import locate_model
+
+
+def make_checkpoint(folder: Path) -> Path:
+    from brahma.core.checkpoints import write_manifest
+
+    folder.mkdir(parents=True)
+    (folder / "config.json").write_text("{}\n", encoding="utf-8")
+    (folder / "model.safetensors").write_bytes(b"weights")
+    write_manifest(folder)
+    return folder
+
+
+@pytest.fixture
+def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_a_run_by_name_or_folder_is_its_best_checkpoint(workspace: Path) -> None:
+    run = create_run(workspace, "first", "first")
+    best = make_checkpoint(run.checkpoints / "checkpoint-10")
+    newest = make_checkpoint(run.checkpoints / "checkpoint-20")
+    assert locate_model("first") == str(newest)
+    run.update_state(status="finished", best="checkpoint-10")
+    assert Path(locate_model("first")) == best
+    assert Path(locate_model(run.root)) == best
+    assert Path(locate_model(newest)) == newest
+
+
+def test_a_model_folder_is_itself_whatever_its_name(workspace: Path) -> None:
+    folder = workspace / "some" / "model"
+    folder.mkdir(parents=True)
+    (folder / "config.json").write_text("{}\n", encoding="utf-8")
+    assert Path(locate_model(folder)) == folder
+    assert Path(locate_model("some/model")).samefile(folder)
+
+
+@pytest.mark.usefixtures("workspace")
+def test_what_is_nowhere_here_and_no_path_is_a_hub_id() -> None:
+    assert locate_model("owner/model") == "owner/model"
+    assert locate_model("gpt2") == "gpt2"
+
+
+@pytest.mark.parametrize("name", ["./nowhere", "/nowhere", "~/nowhere", "a/b/c"])
+@pytest.mark.usefixtures("workspace")
+def test_a_path_that_does_not_exist_is_named(name: str) -> None:
+    with pytest.raises(ModelError, match="no such model") as raised:
+        locate_model(name)
+    assert raised.value.where == name
+    assert raised.value.hint
+
+
+def test_a_folder_without_a_model_is_named_with_the_runs_there_are(workspace: Path) -> None:
+    create_run(workspace, "story", "story")
+    (workspace / "stori").mkdir()
+    with pytest.raises(ModelError, match=r"no config\.json") as raised:
+        locate_model("stori")
+    assert "story" in str(raised.value.hint)
+
+
+def test_a_run_without_a_checkpoint_is_named(workspace: Path) -> None:
+    create_run(workspace, "empty", "empty")
+    with pytest.raises(RunError, match="no checkpoint"):
+        locate_model("empty")
+
+
+def test_a_damaged_checkpoint_is_refused_by_its_file(workspace: Path) -> None:
+    folder = make_checkpoint(workspace / "checkpoint-1")
+    (folder / "model.safetensors").write_bytes(b"Weights")
+    with pytest.raises(CheckpointError, match=r"model\.safetensors"):
+        locate_model(folder)
