@@ -12,8 +12,9 @@ import time
 import pytest
 
 from brahma.train.monitor import Display, open_display
-from brahma.train.monitor.formatting import Pace, duration, figures, size, sparkline
+from brahma.train.monitor.formatting import duration, figures, size, sparkline
 from brahma.train.monitor.plain import PlainRenderer
+from brahma.train.monitor.progress import Pace
 
 ROW = {
     "step": 120,
@@ -88,7 +89,7 @@ def test_a_long_task_reports_its_rate_and_remaining_time(display, stream, clock)
         clock.seconds = 11.0
         task.update(10_000)
     first, last = stream.getvalue().splitlines()
-    assert first == "tokenising: 10,000/40,000 rows  909 rows/s  ETA 33s"
+    assert first == "tokenising: 10,000 of 40,000 rows  909 rows/s  ETA 33s"
     assert last == "tokenising: 10,000 rows in 11s (909 rows/s)"
 
 
@@ -98,6 +99,15 @@ def test_a_task_counts_each_advance_and_shows_the_last(display, stream, clock):
             task.advance()
         clock.seconds = 2.0
     assert stream.getvalue() == "reading: 1,000 files in 2.0s (500 files/s)\n"
+
+
+def test_a_task_may_learn_its_total_late_and_count_bytes(display, stream, clock):
+    with display.task("tokenising", unit="bytes") as task:
+        clock.seconds = 11.0
+        task.update(22_000_000, 44_000_000)
+    first, last = stream.getvalue().splitlines()
+    assert first == "tokenising: 22 MB of 44 MB  2 MB/s  ETA 11s"
+    assert last == "tokenising: 22 MB in 11s (2 MB/s)"
 
 
 def test_a_short_task_is_not_mentioned(display, stream):
@@ -131,6 +141,15 @@ def test_a_display_that_fails_is_logged_once_and_the_run_goes_on(caplog):
     display.close()
     assert len(caplog.records) == 1
     assert "BrokenPipeError" in caplog.text
+
+
+def test_a_display_of_nothing_shows_nothing(capfd):
+    with Display(None) as display:
+        display.begin("run-1", 0, 10)
+        display.row(ROW)
+        with display.task("saving") as task:
+            task.advance()
+    assert capfd.readouterr() == ("", "")
 
 
 def test_what_is_called_for_each_row_or_step_is_cheap():

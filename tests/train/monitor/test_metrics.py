@@ -87,8 +87,19 @@ def test_a_full_disk_does_not_stop_the_run_but_stops_the_checkpoint(caplog):
     assert [record.levelname for record in caplog.records] == ["WARNING"]
     with pytest.raises(OSError, match="No space left"):
         writer.sync()
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(RunError) as caught:
         writer.close()
+    assert "No space left" in str(caught.value)
+
+
+def test_a_full_disk_does_not_hide_the_error_that_ended_the_run():
+    def run() -> None:
+        with MetricsWriter(Path("/dev/full"), 1) as writer:
+            writer.write(1, {"train/loss": 1.0})
+            raise ValueError("the real one")
+
+    with pytest.raises(ValueError, match="the real one"):
+        run()
 
 
 def test_rows_that_waited_for_room_are_written_whole_and_in_order(tmp_path, monkeypatch):
@@ -159,7 +170,8 @@ def test_rewind_keeps_every_whole_row_wherever_the_file_was_torn(tmp_path_factor
 @pytest.mark.parametrize("function", ["fsync", "replace", "open"])
 @pytest.mark.parametrize("call", [1, 2, 3, 4])
 @pytest.mark.parametrize("done", [False, True])
-def test_rewind_may_be_killed_at_any_instant_and_repeated(tmp_path, monkeypatch, function, call, done):
+@pytest.mark.parametrize("again", [5, 3])  # 3: checkpoint 5 turned out damaged
+def test_rewind_may_be_killed_at_any_instant_and_repeated(tmp_path, monkeypatch, function, call, done, again):
     path = tmp_path / METRICS
     write_steps(path, range(1, 8))
     (tmp_path / SUPERSEDED).write_text('{"step": 3, "attempt": 0}\n')
@@ -178,9 +190,9 @@ def test_rewind_may_be_killed_at_any_instant_and_repeated(tmp_path, monkeypatch,
         patch.setattr(module.os, function, killed)
         with suppress(KeyboardInterrupt):
             rewind(path, 5)
-    rewind(path, 5)
-    assert [row["step"] for row in rows(path)] == [1, 2, 3, 4, 5]
-    assert [row["step"] for row in rows(tmp_path / SUPERSEDED)] == [3, 6, 7]
+    rewind(path, again)
+    assert [row["step"] for row in rows(path)] == list(range(1, again + 1))
+    assert sorted(row["step"] for row in rows(tmp_path / SUPERSEDED)) == [3, *range(again + 1, 8)]
 
 
 _WRITER = """

@@ -9,7 +9,7 @@ import logging
 import os
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import count
 from time import monotonic
 from types import TracebackType
@@ -26,7 +26,7 @@ class Renderer(Protocol):
     """How things are shown; `PlainRenderer` and `LiveRenderer`. It may raise."""
 
     def task_begins(self, task: int, label: str, total: int | None, unit: str) -> None: ...
-    def task_moves(self, task: int, done: int) -> None: ...
+    def task_moves(self, task: int, done: int, total: int | None) -> None: ...
     def task_ends(self, task: int, *, failed: bool) -> None: ...
     def begin(self, run: str, step: int, total: int) -> None: ...
     def step(self, step: int) -> None: ...
@@ -40,11 +40,11 @@ class Display:
     """What the training code calls. Make one with `open_display`.
 
     Args:
-        renderer: how things are shown.
+        renderer: how things are shown; None shows nothing, for all processes but the first.
     """
 
-    def __init__(self, renderer: Renderer) -> None:
-        self._renderer: Renderer | None = renderer
+    def __init__(self, renderer: Renderer | None) -> None:
+        self._renderer = renderer
         self._numbers = count()
         self._next_step_shown = 0.0
 
@@ -55,7 +55,7 @@ class Display:
         Args:
             label: what happens, `"tokenising"`.
             total: how many units there are, if that is known.
-            unit: of what, in the plural.
+            unit: of what, in the plural; `"bytes"` are shown as kB, MB, …
         """
         number = next(self._numbers)
         self._call("task_begins", number, label, total, unit)
@@ -107,8 +107,10 @@ class Display:
         try:
             getattr(self._renderer, method)(*arguments, **options)
         except Exception:  # a closed pipe, a terminal that went away: no reason to stop a run
-            self._renderer = None
+            failed, self._renderer = self._renderer, None
             _log.warning("the display failed and is switched off; the run goes on", exc_info=True)
+            with suppress(Exception):  # it gives the terminal back if it still can; the failure is logged
+                failed.close()
 
     def __enter__(self) -> Display:
         return self
@@ -126,22 +128,24 @@ class Task:
         self._display = display
         self._number = number
         self._done = 0
+        self._total: int | None = None
         self._next_shown = 0.0
 
     def advance(self, amount: int = 1) -> None:
         """So much more is done. Cheap: call it for each row."""
         self.update(self._done + amount)
 
-    def update(self, done: int) -> None:
-        """So much is done in all."""
+    def update(self, done: int, total: int | None = None) -> None:
+        """So much is done in all; `total` when it is known only now."""
         self._done = done
+        self._total = total or self._total
         now = monotonic()
         if now >= self._next_shown:
             self._next_shown = now + _REST
             self.show()
 
     def show(self) -> None:
-        self._display._call("task_moves", self._number, self._done)
+        self._display._call("task_moves", self._number, self._done, self._total)
 
 
 def open_display(stream: TextIO | None = None) -> Display:

@@ -1,16 +1,12 @@
-"""Numbers as people read them, and the pace of work."""
+"""Numbers as people read them."""
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
-from time import monotonic
 from typing import Any
 
 _BARS = "▁▂▃▄▅▆▇█"
-WORTH_A_LINE = 0.5  # seconds that a task must take to be mentioned when it is done
-_RECENT = 100  # observations that the pace is taken over
 
 
 def duration(seconds: float) -> str:
@@ -33,6 +29,11 @@ def size(count: float) -> str:
             return f"{count:.0f} {unit}" if unit in ("B", "kB", "MB") else f"{count:.1f} {unit}"
         count /= 1000
     return f"{count:.1f} TB"
+
+
+def amount(count: float, unit: str) -> str:
+    """`12,000 rows`; bytes as `size`."""
+    return size(count) if unit == "bytes" else f"{count:,.0f} {unit}"
 
 
 def figures(row: Mapping[str, Any]) -> dict[str, str]:
@@ -67,34 +68,3 @@ def sparkline(values: Sequence[float], width: int) -> str:
     means = [sum(values[a:b]) / (b - a) for a, b in pairwise(edges)]
     low, span = min(means), max(means) - min(means)
     return "".join(_BARS[int((m - low) / span * (len(_BARS) - 1) + 0.5)] if span else _BARS[0] for m in means)
-
-
-class Pace:
-    """How fast something moves, over its recent past.
-
-    Args:
-        done: what is done already when the pace begins, such as the step a run goes on from.
-    """
-
-    def __init__(self, done: int = 0, now: Callable[[], float] = monotonic) -> None:
-        self._now = now
-        self._start = now()
-        self._marks: deque[tuple[float, int]] = deque([(self._start, done)], maxlen=_RECENT)
-
-    @property
-    def elapsed(self) -> float:
-        """Seconds since the beginning."""
-        return self._now() - self._start
-
-    def move(self, done: int) -> None:
-        self._marks.append((self._now(), done))
-
-    def rate(self) -> float:
-        """Units per second, 0 while unknown."""
-        (start, first), (end, last) = self._marks[0], self._marks[-1]
-        return (last - first) / (end - start) if end > start else 0.0
-
-    def left(self, total: int | None) -> str:
-        """`ETA 3m 20s`, or nothing while it is unknown."""
-        rate, done = self.rate(), self._marks[-1][1]
-        return f"ETA {duration((total - done) / rate)}" if total and rate > 0 else ""

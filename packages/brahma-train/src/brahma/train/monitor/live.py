@@ -14,19 +14,11 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from brahma.train.monitor.formatting import WORTH_A_LINE, Pace, duration, figures, sparkline
+from brahma.train.monitor.formatting import duration, figures, sparkline
+from brahma.train.monitor.progress import Pace, Work
 
 _REFRESHES_PER_SECOND = 2  # a refresh costs about a millisecond of the training thread's time
 _LOSSES_KEPT = 1024
-
-
-@dataclass
-class _Task:
-    label: str
-    total: int | None
-    unit: str
-    done: int = 0
-    pace: Pace = field(default_factory=Pace)
 
 
 @dataclass
@@ -45,7 +37,7 @@ class LiveRenderer:
     def __init__(self, stream: TextIO) -> None:
         self._console = Console(file=stream, highlight=False)
         self._training: _Training | None = None
-        self._tasks: dict[int, _Task] = {}
+        self._tasks: dict[int, Work] = {}
         self._live = Live(
             get_renderable=self._draw,
             console=self._console,
@@ -59,17 +51,16 @@ class LiveRenderer:
         self._console.show_cursor(True)  # a killed process could not bring it back
 
     def task_begins(self, task: int, label: str, total: int | None, unit: str) -> None:
-        self._tasks[task] = _Task(label, total, unit)
+        self._tasks[task] = Work(label, total, unit)
         self._live.refresh()
 
-    def task_moves(self, task: int, done: int) -> None:
-        self._tasks[task].done = done
-        self._tasks[task].pace.move(done)
+    def task_moves(self, task: int, done: int, total: int | None) -> None:
+        self._tasks[task].move(done, total)
 
     def task_ends(self, task: int, *, failed: bool) -> None:
-        state = self._tasks.pop(task)
-        if failed or state.pace.elapsed > WORTH_A_LINE:
-            self._console.print(_ended(state, failed=failed))
+        work = self._tasks.pop(task)
+        if failed or work.is_worth_a_line:
+            self._console.print(_ended(work, failed=failed))
 
     def begin(self, run: str, step: int, total: int) -> None:
         self._training = _Training(run, step, total, Pace(step))
@@ -151,24 +142,16 @@ def _pairs(shown: Mapping[str, str]) -> Text:
     return text
 
 
-def _task(state: _Task) -> RenderableType:
+def _task(work: Work) -> RenderableType:
     line = Table.grid(expand=True, padding=(0, 1))
     line.add_column(no_wrap=True)
     line.add_column(ratio=1)
     line.add_column(no_wrap=True)
-    amount = f"{state.done:,}" + (f"/{state.total:,}" if state.total else "") + f" {state.unit}"
-    rate = f"{state.pace.rate():,.0f} {state.unit}/s" if state.done else ""
-    left = state.pace.left(state.total) or duration(state.pace.elapsed)
-    bar = ProgressBar(total=state.total, completed=state.done, pulse=state.total is None)
-    line.add_row(
-        state.label, bar, "  ".join(part for part in (amount if state.done else "", rate, left) if part)
-    )
+    bar = ProgressBar(total=work.total, completed=work.done, pulse=work.total is None)
+    line.add_row(work.label, bar, work.state())
     return line
 
 
-def _ended(state: _Task, *, failed: bool) -> Text:
-    if failed:
-        return Text(f"✗ {state.label}: failed after {duration(state.pace.elapsed)}", "red")
-    rate = state.done / state.pace.elapsed
-    amount = f"  {state.done:,} {state.unit}, {rate:,.0f} {state.unit}/s" if state.done else ""
-    return Text("✓ ", "green") + Text(f"{state.label}  {duration(state.pace.elapsed)}{amount}")
+def _ended(work: Work, *, failed: bool) -> Text:
+    mark = Text("✗ ", "red") if failed else Text("✓ ", "green")
+    return mark + Text(f"{work.label}  {work.summary(failed=failed)}")

@@ -10,14 +10,14 @@ from pathlib import Path
 
 from brahma.core.errors import RunError
 
-_LIBRARIES = ("transformers", "torch")
+_LIBRARIES = ("transformers", "torch", "huggingface_hub")
 _FORMAT = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
 _DATE = "%Y-%m-%d %H:%M:%S%z"
 
 
 @contextmanager
 def open_run_log(path: Path) -> Iterator[None]:
-    """Send the `brahma` loggers, warnings, and what transformers and torch log into the file `path`.
+    """Send the `brahma` loggers, warnings, and what the model libraries log into the file `path`.
 
     Each record is on disk as soon as it is made, so `tail -f` follows it; a resumed run goes on in the same
     file. Call after torch and transformers are imported: they add their terminal handlers then. At the
@@ -60,23 +60,27 @@ def _attach(logger: logging.Logger, handler: logging.Handler, undo: ExitStack) -
 
 def _divert(logger: logging.Logger, handler: logging.Handler, undo: ExitStack) -> None:
     """Take a library's terminal handlers away for the length of the run."""
-    terminal = [h for h in logger.handlers if type(h) is logging.StreamHandler]
-    for each in terminal:
+    for each in _terminal_handlers(logger):
         logger.removeHandler(each)
         undo.callback(logger.addHandler, each)
-    undo.callback(logger.removeHandler, handler)
-    logger.addHandler(handler)
+    if logger.name in _LIBRARIES or not logger.propagate:
+        undo.callback(logger.removeHandler, handler)
+        logger.addHandler(handler)
 
 
 def _library_loggers() -> list[str]:
-    """The top loggers, and those below that have handlers of their own."""
+    """The top loggers, and those below that write to the terminal by themselves."""
+    prefixes = tuple(f"{top}." for top in _LIBRARIES)
     below = [
         name
         for name, logger in logging.root.manager.loggerDict.items()
-        if isinstance(logger, logging.Logger) and name.startswith(tuple(f"{top}." for top in _LIBRARIES))
-        if not logger.propagate and logger.handlers
+        if isinstance(logger, logging.Logger) and name.startswith(prefixes) and _terminal_handlers(logger)
     ]
     return [*_LIBRARIES, *below]
+
+
+def _terminal_handlers(logger: logging.Logger) -> list[logging.Handler]:
+    return [handler for handler in logger.handlers if type(handler) is logging.StreamHandler]
 
 
 def _capture_warnings(undo: ExitStack) -> None:

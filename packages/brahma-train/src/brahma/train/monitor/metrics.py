@@ -90,10 +90,17 @@ class MetricsWriter:
         """Write what waits, then close the file and the trackers.
 
         Raises:
-            OSError: rows that waited for room are lost.
+            RunError: rows waited for room, and there is none.
         """
         try:
             self.sync()
+        except OSError as error:
+            raise RunError(
+                "the last rows of the metrics are lost",
+                where=str(self._path),
+                why=error.strerror,
+                hint="make room on that disk; a resume writes the rows past its checkpoint again",
+            ) from error
         finally:
             os.close(self._file)
             if self._trackers is not None:
@@ -109,7 +116,12 @@ class MetricsWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.close()
+        try:
+            self.close()
+        except RunError:
+            if error is None:
+                raise
+            _log.warning("beside the error that ended the run", exc_info=True)
 
 
 def rewind(path: Path, step: int) -> int:
@@ -125,11 +137,11 @@ def rewind(path: Path, step: int) -> int:
     if not moved:
         return 0
     superseded = path.with_name(SUPERSEDED)
-    earlier = superseded.read_bytes() if superseded.exists() else b""
-    addition = b"".join(moved)
-    if not earlier.endswith(addition):  # else killed between the two replacements: the rows lie there already
-        _replace(superseded, earlier + addition)
-    _replace(path, b"".join(kept))
+    present = {*kept, *moved}
+    # Lines that lie in both files: an earlier call was killed between its two replacements.
+    earlier = [line for line in _lines(superseded) if line not in present]
+    _replace(superseded, earlier + moved)
+    _replace(path, kept)
     _log.info("%d lines past step %d moved from %s to %s", len(moved), step, path, superseded.name)
     return len(moved)
 
@@ -190,10 +202,10 @@ def _split(path: Path, step: int) -> tuple[list[bytes], list[bytes]]:
     return kept, moved
 
 
-def _replace(path: Path, content: bytes) -> None:
+def _replace(path: Path, lines: list[bytes]) -> None:
     temporary = path.with_name(path.name + ".tmp")
     with temporary.open("wb") as file:
-        file.write(content)
+        file.writelines(lines)
         file.flush()
         os.fsync(file.fileno())
     os.replace(temporary, path)

@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from time import monotonic
 from typing import Any, TextIO
 
-from brahma.train.monitor.formatting import WORTH_A_LINE, Pace, duration, figures
+from brahma.train.monitor.formatting import figures
+from brahma.train.monitor.progress import Pace, Work
 
 _EVERY = 10.0  # seconds between the lines of a long task
 
@@ -21,24 +22,26 @@ class PlainRenderer:
     def __init__(self, stream: TextIO, now: Callable[[], float] = monotonic) -> None:
         self._stream = stream
         self._now = now
-        self._tasks: dict[int, _Task] = {}
+        self._tasks: dict[int, Work] = {}
+        self._spoke: dict[int, float] = {}
         self._pace = Pace(now=now)
         self._total = 0
 
     def task_begins(self, task: int, label: str, total: int | None, unit: str) -> None:
-        self._tasks[task] = _Task(label, total, unit, self._now)
+        self._tasks[task] = Work(label, total, unit, self._now)
+        self._spoke[task] = self._now()
 
-    def task_moves(self, task: int, done: int) -> None:
-        state = self._tasks[task]
-        state.move(done)
-        if self._now() - state.spoke > _EVERY:
-            state.spoke = self._now()
-            self._print(state.line())
+    def task_moves(self, task: int, done: int, total: int | None) -> None:
+        work = self._tasks[task]
+        work.move(done, total)
+        if self._now() - self._spoke[task] > _EVERY:
+            self._spoke[task] = self._now()
+            self._print(f"{work.label}: {work.state()}")
 
     def task_ends(self, task: int, *, failed: bool) -> None:
-        state = self._tasks.pop(task)
-        if failed or state.pace.elapsed > WORTH_A_LINE:
-            self._print(state.last_line(failed=failed))
+        work = self._tasks.pop(task)
+        if failed or work.is_worth_a_line:
+            self._print(f"{work.label}: {work.summary(failed=failed)}")
 
     def begin(self, run: str, step: int, total: int) -> None:
         self._total = total
@@ -72,37 +75,6 @@ class PlainRenderer:
     def _print(self, line: str) -> None:
         self._stream.write(line + "\n")
         self._stream.flush()
-
-
-class _Task:
-    def __init__(self, label: str, total: int | None, unit: str, now: Callable[[], float]) -> None:
-        self.label, self.total, self.unit = label, total, unit
-        self.pace = Pace(now=now)
-        self.spoke = now()
-        self.done = 0
-
-    def move(self, done: int) -> None:
-        self.done = done
-        self.pace.move(done)
-
-    def line(self) -> str:
-        amount = f"{self.done:,}" + (f"/{self.total:,}" if self.total else "")
-        parts = [
-            f"{self.label}: {amount} {self.unit}",
-            f"{self.pace.rate():,.0f} {self.unit}/s",
-            self.pace.left(self.total),
-        ]
-        return "  ".join(part for part in parts if part)
-
-    def last_line(self, *, failed: bool) -> str:
-        """`tokenising: 12,000 rows in 3.2s (3,750 rows/s)`."""
-        if failed:
-            return f"{self.label}: failed after {duration(self.pace.elapsed)}"
-        if not self.done:
-            return f"{self.label}: {duration(self.pace.elapsed)}"
-        rate = self.done / self.pace.elapsed
-        amount = f"{self.done:,} {self.unit}"
-        return f"{self.label}: {amount} in {duration(self.pace.elapsed)} ({rate:,.0f} {self.unit}/s)"
 
 
 def _evaluation(row: Mapping[str, Any]) -> list[str]:

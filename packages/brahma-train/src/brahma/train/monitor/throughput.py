@@ -53,7 +53,7 @@ def model_flops_per_token(model: PreTrainedModel, seq_length: float) -> FlopsPer
     """`flops_per_token` of a transformers model."""
     config = model.config.get_text_config()
     embedding = cast("torch.nn.Embedding", model.get_input_embeddings()).weight
-    head = cast("torch.nn.Linear | None", model.get_output_embeddings())  # type: ignore[no-untyped-call]
+    head = cast("torch.nn.Linear | None", model.get_output_embeddings())
     tied = head is not None and head.weight is embedding
     heads = config.num_attention_heads
     head_size = getattr(config, "head_dim", None) or config.hidden_size // heads
@@ -88,9 +88,10 @@ def measure_matrix_rate(
 
     place = torch.device(device)
     size = _SIZE.get(place.type, _SIZE["cpu"])
-    generator = torch.Generator().manual_seed(0)
-    left, right = (torch.randn(size, size, generator=generator).to(place, dtype) for _ in range(2))
-    out = torch.empty(size, size, dtype=dtype, device=place)
+    generator = torch.Generator(place).manual_seed(0)
+    left, right = (torch.randn(size, size, generator=generator, device=place).to(dtype) for _ in range(2))
+    out = torch.empty_like(left)
+    torch.matmul(left[:64, :64], right[:64, :64])  # loads the library
     best, end = float("inf"), perf_counter() + seconds
     while True:
         start = perf_counter()

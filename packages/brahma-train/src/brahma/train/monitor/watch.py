@@ -88,8 +88,8 @@ class LossWatch:
     def _usual(self) -> tuple[float, float]:
         """Median of the recent losses, and their robust standard deviation about the falling trend.
 
-        The latter from the median absolute difference of neighbours, which a trend hardly changes: 1.4826
-        times it is the standard deviation of a normal distribution, and a difference has √2 times that of a value.
+        The latter comes from the median absolute difference of neighbours, which a trend hardly changes:
+        times 1.4826 it is a standard deviation, if normal, and that of a difference is √2 times a value's.
         """
         if len(self._losses) < _RECENT:
             return math.inf, 0.0
