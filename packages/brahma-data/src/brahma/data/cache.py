@@ -93,16 +93,18 @@ def _build(folder: Path, write: Callable[[Path], dict[str, Any]]) -> None:
 
 def _install(building: Path, folder: Path) -> None:
     """Rename into place; a whole folder that is there already stays, a damaged one is removed."""
-    if folder.exists() and read_manifest(folder) is None:
-        aside = building.with_suffix(".damaged.tmp")
-        folder.rename(aside)
-        shutil.rmtree(aside)
+    parent = os.open(folder.parent, os.O_RDONLY)
     try:
+        fcntl.flock(parent, fcntl.LOCK_EX)  # one at a time looks and renames
+        if read_manifest(folder) is not None:
+            return
+        if folder.exists():
+            folder.rename(building.with_suffix(".damaged.tmp"))
+            shutil.rmtree(building.with_suffix(".damaged.tmp"))
         building.rename(folder)
-        _flush(folder.parent)
-    except OSError as error:
-        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
-            raise
+        os.fsync(parent)
+    finally:
+        os.close(parent)
 
 
 def _sweep(parent: Path) -> None:
