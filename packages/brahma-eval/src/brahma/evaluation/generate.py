@@ -67,6 +67,7 @@ def generate(
             input_ids,
             attention_mask=torch.ones_like(input_ids),
             max_new_tokens=room,
+            max_length=None,  # the model may bring one; both together make transformers complain
             eos_token_id=stop or None,
             pad_token_id=stop[0] if stop else 0,  # one text: nothing is ever padded
             use_cache=True,

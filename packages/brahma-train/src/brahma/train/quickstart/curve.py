@@ -33,7 +33,7 @@ def draw_curve(
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(11, 4.5), layout="constrained")
-    canvas = FigureCanvasAgg(figure)
+    FigureCanvasAgg(figure)  # not pyplot: the user's own backend stays as it is
     left, right = figure.subplots(1, 2)
     _training(left, base, "Pre-training on the standard library's source")
     zlib_loss = zlib_bits_per_byte * math.log(2) * text["bytes"] / text["tokens"]
@@ -47,7 +47,7 @@ def draw_curve(
     right.axhline(pairs_after["loss"], color="tab:orange", label="held out, after")
     for axes in (left, right):
         axes.legend(frameon=False)
-    canvas.print_png(path)
+    figure.savefig(path)
 
 
 def _training(axes: Axes, run: Run, title: str) -> None:

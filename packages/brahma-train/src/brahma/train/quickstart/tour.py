@@ -12,8 +12,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from brahma.core.sizes import duration
 from brahma.core.spec import ModelSpec
-from brahma.train.monitor.formatting import duration
 from brahma.train.quickstart import stages
 from brahma.train.quickstart.baseline import zlib_bits_per_byte
 from brahma.train.quickstart.corpus import Corpus, CorpusFiles, build_corpus, write_corpus
@@ -24,6 +24,7 @@ from brahma.train.quickstart.summary import Summary
 if TYPE_CHECKING:
     from brahma.core.runs import Run
 
+MAX_SAMPLE_LINES = 12
 Say = Callable[[str], object]
 
 
@@ -125,7 +126,7 @@ class _Tour:
         self._tell(
             f"loss {text.loss:.3f}   perplexity {text.perplexity:.1f}",
             f"{text.bits_per_byte:.3f} bits per byte; zlib -9 needs {zlib:.3f} for the same text",
-            _verdict(text.bits_per_byte, zlib),
+            verdict(text.bits_per_byte, zlib),
         )
         return text, zlib
 
@@ -159,10 +160,10 @@ class _Tour:
             samples = stages.write_samples(base.best, tuned.best, corpus.held_out_pairs, seed=self._seed)
         for sample in samples:
             self._say("")
-            self._say(_quoted("given", sample.prompt))
-            self._say(_quoted("wrote", sample.text))
+            self._say(quoted("given", sample.prompt))
+            self._say(quoted("wrote", sample.text))
             if sample.expected is not None:
-                self._say(_quoted("real", sample.expected))
+                self._say(quoted("real", sample.expected))
         return samples
 
     def close(self, summary: Summary, base: Run, tuned: Run, files: CorpusFiles) -> None:
@@ -188,14 +189,14 @@ class _Tour:
             (tuned.directory, "the tuned model"),
             (self._data, "the text and the tokenizer"),
         )
-        prompt = "def area(width, height):"
         self._say("\nType next:")
-        for line in (
-            f"brahma generate {_shown(tuned.directory)} --prompt '{prompt}'",
-            f"brahma runs show {base.name}" if here == Path() else "brahma runs list",
-            f"brahma train --config {_shown(example)}",
-        ):
-            self._say(f"  {line}")
+        self._say(f"  brahma generate {self._called(tuned)} --prompt 'def area(width, height):'")
+        self._say(f"  brahma runs show {self._called(base)}")
+        self._say(f"  brahma train --config {_shown(example)}")
+
+    def _called(self, run: Run) -> str:
+        """What a command takes for the run: its name in the working directory, else its folder."""
+        return run.name if self._output_dir.absolute() == Path.cwd() else _shown(run.directory)
 
     @property
     def _tokenizer(self) -> Path:
@@ -221,6 +222,7 @@ class _Tour:
                 "evaluation_strategy": "steps",
                 "eval_steps": 200,
             },
+            "output_dir": ".",
         }
 
     @contextmanager
@@ -240,19 +242,19 @@ class _Tour:
             self._say(f"  {_shown(path).ljust(width)}  {what}")
 
 
-def _verdict(model: float, zlib: float) -> str:
+def verdict(model: float, zlib: float) -> str:
     share = abs(1 - model / zlib)
     if model < zlib:
         return f"The model beats zlib by {share:.1%}."
     return f"The model does not beat zlib: it needs {share:.1%} more. More --minutes would help."
 
 
-def _quoted(label: str, text: str) -> str:
-    """`text` beside its label, its own lines kept, cut to the terminal's width."""
-    lines = text.rstrip().splitlines() or [""]
-    shown = [line if len(line) <= 68 else line[:67] + "…" for line in lines]
-    margin = " " * 12
-    return f"     {label:<6} " + f"\n{margin}".join(shown)
+def quoted(label: str, text: str) -> str:
+    """The first lines of `text` beside its label, safe for a terminal and cut to its width."""
+    lines = text.rstrip().expandtabs(4).splitlines()[:MAX_SAMPLE_LINES] or [""]
+    printable = ("".join(char if char.isprintable() else "·" for char in line) for line in lines)
+    shown = [line if len(line) <= 68 else line[:67] + "…" for line in printable]
+    return f"     {label:<6} " + ("\n" + " " * 12).join(shown)
 
 
 def _shown(path: Path) -> str:
