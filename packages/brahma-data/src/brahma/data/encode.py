@@ -111,6 +111,13 @@ class Encoder:
         return Tokenizer.from_str(self._json)
 
     @cached_property
+    def _is_special(self) -> NDArray[np.bool_]:
+        """`[vocab_size]`, by id."""
+        table = np.zeros(self.vocab_size, np.bool_)
+        table[self._special] = True
+        return table
+
+    @cached_property
     def _cuttable(self) -> bool:
         """Whether long text may be tokenised in pieces: the tokenizer puts nothing in front of a piece."""
         apart = [*self._encode("one\n").ids, *self._encode("two").ids]
@@ -159,8 +166,7 @@ class Encoder:
                 where=row.where,
                 hint="Take one of the two out of the template",
             )
-        special = np.isin(ids, self._special)
-        found = supervise(rendered, offsets, special, template=template.name, where=row.where)
+        found = supervise(rendered, offsets, self._is_special[ids], template=template.name, where=row.where)
         return self._document(ids, found.mask, found.num_bytes, has_bos)
 
     def _required_template(self, where: str) -> ChatTemplate:
@@ -185,7 +191,7 @@ class Encoder:
     ) -> EncodedDocument:
         mask[0] = 0
         masked = int(mask.argmax()) - has_bos
-        special = int(np.isin(ids, self._special).sum())
+        special = int(self._is_special[ids].sum())
         return EncodedDocument(ids, mask, num_bytes, special, max(0, masked), has_bos)
 
 
