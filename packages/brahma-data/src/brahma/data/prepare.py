@@ -37,7 +37,7 @@ class PreparedData:
         train, validation: packs; no validation when none was asked for.
         ledger: it adds up.
         sources: the files as they were read; rows that were given as a list are not among them.
-        entries: folders of the tokenised sources.
+        entries: folders of the tokenised sources, those of training first.
     """
 
     train: Packs
@@ -173,9 +173,13 @@ def _finish(
     ledger = Ledger(tuple(files), train.ledger, validation.ledger if validation else PackLedger())
     ledger.check()
     everything = [*entries, *(own or [])]
-    stamps = {entry.stamp: None for entry in everything if entry.stamp}
-    folders = {entry.folder: None for entry in everything}
-    return PreparedData(train, validation, ledger, tuple(stamps), tuple(folders))
+    return PreparedData(
+        train,
+        validation,
+        ledger,
+        sources=tuple(entry.stamp for entry in everything if entry.stamp),
+        entries=tuple(entry.folder for entry in everything),
+    )
 
 
 def _file(entry: Entry) -> FileLedger:

@@ -1,0 +1,1 @@
+"""The command-line verbs of brahma-data, one file each."""
