@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from brahma.core.entries import TaskEntry
 from brahma.core.errors import DataError, DeviceError, ModelError, PluginError
+from brahma.core.plugins import Plugins, Registration
 from brahma.evaluation import Evaluator, Results
 from tests.evaluation.conftest import CONTEXT, TEXTS
 
@@ -211,6 +213,22 @@ def test_an_unknown_task_is_named_with_what_comes_later(evaluator: Evaluator) ->
         evaluator.evaluate(["hellaswag"])
     assert "later version" in str(raised.value)
     assert "model" not in evaluator.__dict__  # nothing was loaded for it
+
+
+def alphabet(evaluator: Evaluator, options: object) -> dict[str, float]:
+    """A task as a plugin brings it."""
+    assert options is None
+    return dict(evaluator.evaluate_custom(["a b c d e f g"]))
+
+
+def test_a_task_of_a_plugin_is_run_by_its_name(evaluator: Evaluator, monkeypatch: pytest.MonkeyPatch) -> None:
+    plugins = Plugins()
+    entry = TaskEntry(name="alphabet", target=f"{__name__}:alphabet")
+    plugins.registrations.append(Registration(entry, "alphabet", "brahma-alphabet", "1.0"))
+    monkeypatch.setattr("brahma.evaluation.evaluator.get_plugins", lambda: plugins)
+    assert evaluator.evaluate(["alphabet"]) == {
+        "alphabet": dict(evaluator.evaluate_custom(["a b c d e f g"]))
+    }
 
 
 def test_an_unknown_device_or_dtype_is_named(model_folder: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from pathlib import Path
 
 import pytest
@@ -12,12 +14,13 @@ from brahma.evaluation.locate import locate_model
 
 
 def make_checkpoint(folder: Path) -> Path:
-    from brahma.core.checkpoints import write_manifest
-
+    """A folder as training leaves it: files, and a manifest of their sizes and hashes."""
     folder.mkdir(parents=True)
-    (folder / "config.json").write_text("{}\n", encoding="utf-8")
-    (folder / "model.safetensors").write_bytes(b"weights")
-    write_manifest(folder)
+    contents = {"config.json": b"{}", "model.safetensors": b"weights", "optimizer.safetensors": b"moments"}
+    for name, content in contents.items():
+        (folder / name).write_bytes(content)
+    files = {n: {"size": len(c), "sha256": hashlib.sha256(c).hexdigest()} for n, c in contents.items()}
+    (folder / "manifest.json").write_text(json.dumps({"step": 1, "files": files}), encoding="utf-8")
     return folder
 
 
@@ -75,8 +78,31 @@ def test_a_run_without_a_checkpoint_is_named(workspace: Path) -> None:
         locate_model("empty")
 
 
-def test_a_damaged_checkpoint_is_refused_by_its_file(workspace: Path) -> None:
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [(b"Weights", "SHA-256 differs"), (b"weigh", "5 bytes instead of 7"), (None, "missing")],
+)
+def test_a_damaged_checkpoint_is_refused_by_its_file(
+    content: bytes | None, why: str, workspace: Path
+) -> None:
     folder = make_checkpoint(workspace / "checkpoint-1")
-    (folder / "model.safetensors").write_bytes(b"Weights")
-    with pytest.raises(CheckpointError, match=r"model\.safetensors"):
+    if content is None:
+        (folder / "model.safetensors").unlink()
+    else:
+        (folder / "model.safetensors").write_bytes(content)
+    with pytest.raises(CheckpointError, match=why) as raised:
         locate_model(folder)
+    assert raised.value.where == str(folder / "model.safetensors")
+
+
+def test_an_unreadable_manifest_is_named(workspace: Path) -> None:
+    folder = make_checkpoint(workspace / "checkpoint-1")
+    (folder / "manifest.json").write_text('{"files": [', encoding="utf-8")
+    with pytest.raises(CheckpointError, match=r"manifest"):
+        locate_model(folder)
+
+
+def test_the_optimizers_state_is_not_asked_for(workspace: Path) -> None:
+    folder = make_checkpoint(workspace / "checkpoint-1")
+    (folder / "optimizer.safetensors").unlink()
+    assert Path(locate_model(folder)) == folder

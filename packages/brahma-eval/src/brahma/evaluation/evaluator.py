@@ -150,8 +150,16 @@ class Evaluator:
         Raises:
             PluginError: no installed package brings a task of that name.
         """
+        from brahma.core.config.sections import Choice
+
         entries = [_find_task(name) for name in tasks]  # all names are checked before the first one runs
-        return {entry.name: dict(entry.load()(self, None)) for entry in entries}
+        plugins = get_plugins()
+        return {
+            entry.name: dict(
+                plugins.load("task", entry.name)(self, plugins.options(entry, Choice(name=entry.name)))
+            )
+            for entry in entries
+        }
 
     def _check_packable(self) -> None:
         from brahma.core.models import PACKED, check_packable, register_packed_attention

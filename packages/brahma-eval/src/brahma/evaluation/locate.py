@@ -7,6 +7,7 @@ from pathlib import Path
 from brahma.core.errors import ModelError
 from brahma.core.runs import Run, RunDirectory, list_runs
 from brahma.core.suggest import suggestion
+from brahma.evaluation.verify import verify_model
 
 
 def locate_model(reference: str | Path, *, output_dir: str | Path = ".") -> str:
@@ -33,10 +34,7 @@ def locate_model(reference: str | Path, *, output_dir: str | Path = ".") -> str:
 
 
 def _verified(folder: Path) -> Path:
-    if (folder / "manifest.json").is_file():
-        from brahma.core.checkpoints import verify
-
-        verify(folder)
+    verify_model(folder)
     return folder
 
 
