@@ -19,7 +19,7 @@ import click
 
 from brahma.core.errors import EXIT_BUG, EXIT_INTERRUPTED, EXIT_USER_ERROR, BrahmaError
 
-EXIT_BROKEN_PIPE = 141  # 128 + SIGPIPE, what the shell reports for any program that a `head` cuts off
+EXIT_BROKEN_PIPE = 1  # as click has it, which sees most broken pipes before we do
 
 
 def run_command(command: click.Command, *, program: str, args: Sequence[str] | None = None) -> int:
@@ -34,8 +34,8 @@ def run_command(command: click.Command, *, program: str, args: Sequence[str] | N
         args: the arguments; None: those of the process.
 
     Returns:
-        0; 2 for a user's mistake; 1 for a bug, with the traceback in a file that is named; 130 for Ctrl-C;
-        141 when the reader of a pipe went away.
+        0; 2 for a user's mistake; 1 for a bug, with the traceback in a file that is named, and, without a
+        word, when the reader of a pipe went away; 130 for Ctrl-C.
     """
     try:
         status = command.main(args, prog_name=program, standalone_mode=False)

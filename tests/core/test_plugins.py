@@ -1,0 +1,315 @@
+"""Plugins: loaded one by one, checked, named when broken, refused when doubled."""
+
+from __future__ import annotations
+
+import inspect
+import re
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+
+from brahma.core import hookspecs
+from brahma.core.config.sections import Choice, Section
+from brahma.core.entries import Entry, OptimizerEntry
+from brahma.core.errors import ConfigError, PluginError
+from brahma.core.plugins import KINDS, PLUGINS_VARIABLE, Plugins, get_plugins, hook_name
+from tests.plugin_factory import install_distribution
+
+Install = Callable[..., Plugins]
+
+GOOD = """
+    from brahma.core.entries import OptimizerEntry
+    from brahma.core.hookspecs import hookimpl
+
+    @hookimpl
+    def brahma_optimizers():
+        yield OptimizerEntry(name="{name}", target="math:sqrt", summary="A root")
+"""
+
+
+class SignumOptions(Section):
+    """Options as a plugin would declare them."""
+
+    momentum: float = 0.9
+    nesterov: bool = False
+
+
+@pytest.fixture
+def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install]:
+    """Install a distribution with one module `<name>_plugin` and read the plugins anew."""
+    monkeypatch.delenv(PLUGINS_VARIABLE, raising=False)
+    monkeypatch.syspath_prepend(tmp_path)
+
+    def install_one(name: str, source: str, version: str = "1.0") -> Plugins:
+        module = f"{name}_plugin".replace("-", "_")
+        files = {f"{module}.py": source}
+        install_distribution(tmp_path, name, version=version, files=files, entry_points={name: module})
+        return Plugins()
+
+    yield install_one
+    for name, module in list(sys.modules.items()):
+        if (getattr(module, "__file__", None) or "").startswith(str(tmp_path)):
+            del sys.modules[name]
+
+
+def broken(plugins: Plugins, name: str) -> str:
+    """The error of the one broken plugin of that name."""
+    (found,) = [each for each in plugins.broken if each.name == name]
+    return str(found)
+
+
+def test_an_installed_plugin_brings_its_entries(install: Install) -> None:
+    plugins = install("good", GOOD.format(name="rooted"))
+    entry = plugins.find("optimizer", "rooted")
+    assert entry == OptimizerEntry(name="rooted", target="math:sqrt", summary="A root")
+    assert entry.load()(9.0) == 3.0
+    assert plugins.distributions()["good"] == "1.0"
+    assert plugins.entries("optimizer")["rooted"] is entry
+
+
+@pytest.mark.parametrize(
+    ("source", "error"),
+    [
+        ("import no_such_library", "ModuleNotFoundError: No module named 'no_such_library'"),
+        ("this is no Python", "SyntaxError"),
+        ("raise SystemExit(3)", "SystemExit: 3"),
+        ("BRAHMA_CONTRACT = 2", "written for version 2 of the plugin contract, this is version 1"),
+        (
+            """
+            from brahma.core.hookspecs import hookimpl
+
+            @hookimpl
+            def brahma_optimizers():
+                raise ZeroDivisionError("of its own")
+            """,
+            "ZeroDivisionError: of its own",
+        ),
+        (
+            """
+            from brahma.core.entries import MetricEntry
+            from brahma.core.hookspecs import hookimpl
+
+            @hookimpl
+            def brahma_optimizers():
+                return [MetricEntry(name="x", target="math:sqrt")]
+            """,
+            "brahma_optimizers brought MetricEntry, not OptimizerEntry",
+        ),
+        (
+            """
+            from brahma.core.hookspecs import hookimpl
+
+            @hookimpl
+            def brahma_optimizers():
+                return {"x": "math:sqrt"}
+            """,
+            "brahma_optimizers returned dict, not an iterable of OptimizerEntry",
+        ),
+        (
+            """
+            from brahma.core.entries import OptimizerEntry
+            from brahma.core.hookspecs import hookimpl
+
+            @hookimpl
+            def brahma_optimizers():
+                return [OptimizerEntry(name="x", target="math.sqrt")]
+            """,
+            "name or target ('package.module:attribute') is missing",
+        ),
+        (
+            """
+            from brahma.core.entries import CommandEntry
+            from brahma.core.hookspecs import hookimpl
+
+            @hookimpl
+            def brahma_commands():
+                return [CommandEntry(name="one two three", target="math:sqrt")]
+            """,
+            "a command's name has one or two words",
+        ),
+        (
+            """
+            from brahma.core.hookspecs import hookimpl
+
+            @hookimpl
+            def brahma_optimisers():
+                return []
+            """,
+            "unknown hook 'brahma_optimisers'",
+        ),
+        (
+            """
+            from brahma.core.hookspecs import hookimpl
+
+            @hookimpl
+            def brahma_optimizers(registry):
+                return []
+            """,
+            "Argument(s) {'registry'} are declared in the hookimpl",
+        ),
+    ],
+)
+def test_a_broken_plugin_is_named_with_its_version_and_passed_over(
+    install: Install, source: str, error: str
+) -> None:
+    install("good", GOOD.format(name="rooted"))
+    plugins = install("faulty", source, version="2.5")
+    assert broken(plugins, "faulty").startswith("faulty (faulty 2.5): ")
+    assert error in broken(plugins, "faulty")
+    assert plugins.find("optimizer", "rooted").name == "rooted"
+
+
+def test_a_plugin_that_fails_in_one_hook_brings_nothing(install: Install) -> None:
+    plugins = install(
+        "half",
+        GOOD.format(name="rooted")
+        + """
+    @hookimpl
+    def brahma_tasks():
+        raise ValueError("no task")
+""",
+    )
+    assert "no task" in broken(plugins, "half")
+    assert "rooted" not in plugins.entries("optimizer")
+
+
+def test_two_entries_of_one_name_are_refused_when_used_or_listed_and_not_before(install: Install) -> None:
+    install("first", GOOD.format(name="rooted"), version="1.1")
+    install("second", GOOD.format(name="rooted"), version="2.2")
+    plugins = install("third", GOOD.format(name="other"))
+    assert not [each for each in plugins.broken if each.name in ("first", "second")]
+    assert plugins.find("optimizer", "other").name == "other"
+    with pytest.raises(PluginError, match="'rooted' is brought by two plugins") as used:
+        plugins.find("optimizer", "rooted", where="my.json:3")
+    assert "first 1.1 and second 2.2" in str(used.value)
+    assert str(used.value).startswith("my.json:3: ")
+    with pytest.raises(PluginError, match="brought by two plugins"):
+        plugins.entries("optimizer")
+    assert plugins.entries("task") is not None
+
+
+def test_the_variable_chooses_which_plugins_load(install: Install, monkeypatch: pytest.MonkeyPatch) -> None:
+    install("first", GOOD.format(name="one"))
+    everything = install("second", GOOD.format(name="two"))
+    assert {"one", "two"} <= set(everything.entries("optimizer"))
+    monkeypatch.setenv(PLUGINS_VARIABLE, " second ,")
+    assert {"one", "two"} & set(Plugins().entries("optimizer")) == {"two"}
+    monkeypatch.setenv(PLUGINS_VARIABLE, "")
+    nothing = Plugins()
+    assert not {"one", "two"} & set(nothing.entries("optimizer"))
+    assert "doctor" in nothing.entries("command")
+
+
+def test_a_chosen_plugin_that_is_not_installed_is_named(
+    install: Install, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(PLUGINS_VARIABLE, "absent")
+    assert broken(Plugins(), "absent") == f"absent: named in {PLUGINS_VARIABLE} but not installed"
+
+
+def test_a_misspelt_name_gets_the_nearest_one_and_the_plugins_that_were_passed_over(install: Install) -> None:
+    install("faulty", "import no_such_library")
+    plugins = install("good", GOOD.format(name="rooted"))
+    with pytest.raises(PluginError) as error:
+        plugins.find("optimizer", "rooteed", where="training_config.optimizer")
+    assert str(error.value).startswith("training_config.optimizer: no optimizer is called 'rooteed'")
+    assert "faulty (faulty 1.0)" in str(error.value)
+    assert error.value.hint == 'did you mean "rooted"?'
+
+
+def test_a_name_that_nothing_resembles_gets_the_list(install: Install) -> None:
+    plugins = install("good", GOOD.format(name="rooted"))
+    with pytest.raises(PluginError) as error:
+        plugins.find("optimizer", "xyz")
+    assert error.value.hint is not None
+    assert "rooted" in error.value.hint
+
+
+def test_a_kind_that_does_not_exist_is_a_programmers_error() -> None:
+    with pytest.raises(ValueError, match="no kind of entry is called 'optimiser'"):
+        get_plugins().find("optimiser", "adamw")
+
+
+def test_a_target_that_cannot_be_imported_names_its_distribution(install: Install) -> None:
+    plugins = install("good", GOOD.format(name="rooted").replace("math:sqrt", "math:no_such_root"))
+    with pytest.raises(PluginError, match=r"optimizer 'rooted' of good 1\.0 cannot be loaded") as error:
+        plugins.load("optimizer", "rooted")
+    assert "no_such_root" in str(error.value)
+
+
+def entry_with_options(model: str | None = f"{__name__}:SignumOptions") -> Entry:
+    return OptimizerEntry(name="signum", target="math:sqrt", options=model)
+
+
+@pytest.fixture
+def plugins(monkeypatch: pytest.MonkeyPatch) -> Plugins:
+    """Plugins, with this module importable by the name that `entry_with_options` gives."""
+    monkeypatch.setitem(sys.modules, __name__, sys.modules.get(__name__) or inspect.getmodule(SignumOptions))
+    return Plugins()
+
+
+def test_options_are_checked_by_the_entrys_own_model(plugins: Plugins) -> None:
+    choice = Choice.model_validate({"name": "signum", "momentum": 0.5})
+    options = plugins.options(entry_with_options(), choice, "training_config.optimizer")
+    assert isinstance(options, SignumOptions)
+    assert options.momentum == 0.5
+
+
+def test_an_unknown_option_is_named_with_the_nearest_one(plugins: Plugins) -> None:
+    choice = Choice.model_validate({"name": "signum", "momentun": 0.5})
+    with pytest.raises(ConfigError) as error:
+        plugins.options(entry_with_options(), choice, "training_config.optimizer")
+    assert str(error.value) == (
+        'training_config.optimizer: momentun: unknown key\n\nhint: did you mean "momentum"?'
+    )
+
+
+def test_all_wrong_options_are_reported_together(plugins: Plugins) -> None:
+    choice = Choice.model_validate({"name": "signum", "momentum": "0.5", "nesterov": 3})
+    with pytest.raises(ConfigError, match="2 options are wrong") as error:
+        plugins.options(entry_with_options(), choice, "training_config.optimizer")
+    assert [problem.message.partition(":")[0] for problem in error.value.problems] == ["momentum", "nesterov"]
+    assert 'momentum: expected a number, got the string "0.5"' in str(error.value)
+
+
+def test_options_for_an_entry_that_takes_none_are_refused(plugins: Plugins) -> None:
+    choice = Choice.model_validate({"name": "signum", "momentum": 0.5})
+    with pytest.raises(ConfigError, match="takes no options") as error:
+        plugins.options(entry_with_options(None), choice, "training_config.optimizer")
+    assert "momentum" in str(error.value)
+    assert plugins.options(entry_with_options(None), Choice(name="signum")) is None
+
+
+@pytest.mark.parametrize("model", ["math:sqrt", "no_such_module:Options"])
+def test_an_options_model_that_is_none_is_the_plugins_fault(plugins: Plugins, model: str) -> None:
+    with pytest.raises(PluginError, match="cannot be checked"):
+        plugins.options(entry_with_options(model), Choice(name="signum"))
+
+
+def test_there_is_a_documented_hook_for_every_kind() -> None:
+    names = {hook_name(kind) for kind in KINDS}
+    assert names == {name for name in vars(hookspecs) if name.startswith("brahma_")}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_docstring_of_each_hook_is_a_working_plugin(install: Install, tmp_path: Path, kind: str) -> None:
+    documentation = inspect.getdoc(getattr(hookspecs, hook_name(kind))) or ""
+    files = dict(re.findall(r"^([\w./]+\.(?:py|toml)):\n\n((?:    .*\n|\n)+)", documentation + "\n", re.M))
+    project = dedent(files.pop("pyproject.toml"))
+    (name,) = re.findall(r'^name = "(.+)"$', project, re.M)
+    ((point, module),) = re.findall(
+        r'^([\w-]+) = "(.+)"$', project.partition("[project.entry-points")[2], re.M
+    )
+    install_distribution(tmp_path, name, files=files, entry_points={point: module})
+    brought = [each for each in Plugins().of_kind(kind) if each.distribution == name]
+    assert len(brought) == 1, Plugins().broken
+    assert f"{brought[0].entry.target.partition(':')[0].replace('.', '/')}.py" in files
+    for text in files.values():
+        compile(dedent(text), name, "exec")
+
+
+def test_plugins_are_read_once_a_process() -> None:
+    assert get_plugins() is get_plugins()

@@ -1,0 +1,33 @@
+"""Distributions made on the spot: what `pip install` leaves behind, as far as the plugin loader reads it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from textwrap import dedent
+
+
+def install_distribution(
+    folder: Path,
+    name: str,
+    *,
+    version: str = "1.0",
+    files: Mapping[str, str],
+    entry_points: Mapping[str, str],
+) -> None:
+    """Lay a distribution into a folder that is on the import path.
+
+    Args:
+        files: path -> contents.
+        entry_points: name -> module, of the group `brahma.plugins`.
+    """
+    for path, text in files.items():
+        target = folder / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(dedent(text), encoding="utf-8")
+    metadata = folder / f"{name.replace('-', '_')}-{version}.dist-info"
+    metadata.mkdir()
+    (metadata / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
+    (metadata / "RECORD").write_text("".join(f"{path},,\n" for path in files))
+    lines = "".join(f"{key} = {module}\n" for key, module in entry_points.items())
+    (metadata / "entry_points.txt").write_text(f"[brahma.plugins]\n{lines}")
