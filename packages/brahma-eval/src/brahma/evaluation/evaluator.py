@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -139,9 +138,11 @@ class Evaluator:
             DataError: a file or row that cannot be read, or no text at all.
             ModelError: the model cannot keep documents apart.
         """
+        from tempfile import TemporaryDirectory
+
         dataset = _as_dataset(data)
         self._check_packable()
-        with tempfile.TemporaryDirectory(prefix="brahma-evaluation-") as directory:
+        with TemporaryDirectory(prefix="brahma-evaluation-") as directory:
             return self._score(self._prepare(dataset, Path(directory)))
 
     def evaluate(self, tasks: Sequence[str]) -> dict[str, dict[str, float]]:
