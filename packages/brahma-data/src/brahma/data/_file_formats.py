@@ -10,6 +10,7 @@ from pathlib import Path
 
 from brahma.core.errors import DataError, RowError
 from brahma.data._streams import decoded, lines, read_all
+from brahma.data._validation import type_name
 from brahma.data.readers import ReadOptions
 from brahma.data.rows import BadRow, RawRow, place
 
@@ -73,11 +74,10 @@ def _parsed(path: Path, line: int, text: str) -> dict[str, object] | RowError:
 def _object(path: Path, line: int, value: object) -> dict[str, object] | RowError:
     if isinstance(value, dict):
         return value
-    what = {list: "a list", str: "a string", type(None): "null", bool: "a boolean"}.get(
         type(value), "a number"
     )
     return RowError(
-        f"the row is {what}, not an object", where=place(path, line), hint='Write each row as {"text": "…"}'
+        f"the row is {type_name(value)}, not an object", where=place(path, line), hint='Write each row as {"text": "…"}'
     )
 
 

@@ -77,7 +77,7 @@ def _fail(message: str, where: str, hint: str) -> NoReturn:
 def _string(value: Mapping[str, object], key: str, where: str) -> str:
     text = value[key]
     if not isinstance(text, str):
-        _fail(f"{key!r} is {_type_name(text)}, not a string", where, f'Write it as {{"{key}": "…"}}')
+        _fail(f"{key!r} is {type_name(text)}, not a string", where, f'Write it as {{"{key}": "…"}}')
     if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
         _fail(
             f"{key!r} holds half of a surrogate pair", where, "Correct the \\ud… escapes: they come in pairs"
@@ -85,14 +85,15 @@ def _string(value: Mapping[str, object], key: str, where: str) -> str:
     return text
 
 
-def _type_name(value: object) -> str:
-    names = {dict: "an object", list: "a list", type(None): "null", bool: "a boolean"}
+def type_name(value: object) -> str:
+    """What JSON calls the type of a parsed value."""
+    names = {dict: "an object", list: "a list", str: "a string", type(None): "null", bool: "a boolean"}
     return names.get(type(value), "a number")
 
 
 def _messages(value: object, where: str) -> tuple[Message, ...]:
     if not isinstance(value, list):
-        _fail(f"'messages' is {_type_name(value)}, not a list", where, 'Write [{"role": …, "content": …}, …]')
+        _fail(f"'messages' is {type_name(value)}, not a list", where, 'Write [{"role": …, "content": …}, …]')
     messages = tuple(_message(each, number, where) for number, each in enumerate(value, 1))
     _check_order(messages, where)
     return messages
@@ -100,7 +101,7 @@ def _messages(value: object, where: str) -> tuple[Message, ...]:
 
 def _message(value: object, number: int, where: str) -> Message:
     if not isinstance(value, dict):
-        _fail(f"message {number} is {_type_name(value)}", where, 'Write {"role": "user", "content": "…"}')
+        _fail(f"message {number} is {type_name(value)}", where, 'Write {"role": "user", "content": "…"}')
     for key in ("role", "content"):
         if key not in value:
             keys = ", ".join(map(str, value)) or "none"
