@@ -85,7 +85,7 @@ def test_a_row_that_fits_two_formats_needs_the_format_to_be_given() -> None:
         ({"messages": [USER]}, "no assistant's turn"),
         ({"messages": [{"role": "user"}, ASSISTANT]}, "message 1 has no 'content' (keys found: role)"),
         ({"messages": [USER, {**ASSISTANT, "content": ""}]}, "message 2, an assistant's turn, is empty"),
-        ({"messages": [{**USER, "content": [{"type": "text"}]}, ASSISTANT]}, "message 1: 'content' is a list"),
+        ({"messages": [{**USER, "content": [{"text": ""}]}, ASSISTANT]}, "message 1: 'content' is a list"),
         ({"messages": [{"role": "human", "content": "x"}, ASSISTANT]}, "Did you mean 'user'?"),
         ({"messages": [{"role": "asistant", "content": "x"}]}, "Did you mean 'assistant'?"),
         ({"messages": [{"role": 5, "content": "x"}]}, "unknown role 5"),

@@ -74,10 +74,10 @@ def _parsed(path: Path, line: int, text: str) -> dict[str, object] | RowError:
 def _object(path: Path, line: int, value: object) -> dict[str, object] | RowError:
     if isinstance(value, dict):
         return value
-        type(value), "a number"
-    )
     return RowError(
-        f"the row is {type_name(value)}, not an object", where=place(path, line), hint='Write each row as {"text": "…"}'
+        f"the row is {type_name(value)}, not an object",
+        where=place(path, line),
+        hint='Write each row as {"text": "…"}',
     )
 
 
