@@ -2,9 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from textwrap import dedent
+
+import pytest
+
+from brahma.core.plugins import PLUGINS_VARIABLE, get_plugins
+
+
+@contextmanager
+def plugin_site(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Put a folder on the import path for distributions to be laid into, and forget them afterwards."""
+    monkeypatch.delenv(PLUGINS_VARIABLE, raising=False)
+    monkeypatch.syspath_prepend(folder)
+    get_plugins.cache_clear()
+    yield folder
+    get_plugins.cache_clear()
+    for name, module in list(sys.modules.items()):
+        if (getattr(module, "__file__", None) or "").startswith(str(folder)):
+            del sys.modules[name]
 
 
 def install_distribution(

@@ -16,7 +16,7 @@ from brahma.core.config.sections import Choice, Section
 from brahma.core.entries import Entry, OptimizerEntry
 from brahma.core.errors import ConfigError, PluginError
 from brahma.core.plugins import KINDS, PLUGINS_VARIABLE, Plugins, get_plugins, hook_name
-from tests.plugin_factory import install_distribution
+from tests.plugin_factory import install_distribution, plugin_site
 
 Install = Callable[..., Plugins]
 
@@ -40,8 +40,6 @@ class SignumOptions(Section):
 @pytest.fixture
 def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install]:
     """Install a distribution with one module `<name>_plugin` and read the plugins anew."""
-    monkeypatch.delenv(PLUGINS_VARIABLE, raising=False)
-    monkeypatch.syspath_prepend(tmp_path)
 
     def install_one(name: str, source: str, version: str = "1.0") -> Plugins:
         module = f"{name}_plugin".replace("-", "_")
@@ -49,10 +47,8 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install
         install_distribution(tmp_path, name, version=version, files=files, entry_points={name: module})
         return Plugins()
 
-    yield install_one
-    for name, module in list(sys.modules.items()):
-        if (getattr(module, "__file__", None) or "").startswith(str(tmp_path)):
-            del sys.modules[name]
+    with plugin_site(tmp_path, monkeypatch):
+        yield install_one
 
 
 def broken(plugins: Plugins, name: str) -> str:

@@ -50,9 +50,8 @@ def run_command(command: click.Command, *, program: str, args: Sequence[str] | N
     except (click.Abort, KeyboardInterrupt):
         return EXIT_INTERRUPTED
     except BrokenPipeError:
-        os.dup2(
-            os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()
-        )  # else the interpreter complains at exit
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())  # else the interpreter complains when it flushes at exit
         return EXIT_BROKEN_PIPE
     except Exception as error:
         return _fail(_bug_text(error), EXIT_BUG)
