@@ -1,9 +1,9 @@
 """Model sizes by name.
 
-`tiny` to `xxl` are the guide's: layers, hidden size and heads stand in its table; head size, intermediate size and
-key-value heads are chosen so that the parameters at vocabulary 32,000 are within 5 % of the label. `nano` and
-`micro` are for laptops, tests and the quickstart, meant at vocabulary 8,192; they tie the embeddings, which would
-otherwise be 4.2M of nano's and 8.4M of micro's parameters.
+`tiny` to `xxl` are the guide's: layers, hidden size and heads stand in its table; head size, intermediate
+size and key-value heads are chosen so that the parameters at vocabulary 32,000 are within 5 % of the label.
+`nano` and `micro` are for laptops, tests and the quickstart, meant at vocabulary 8,192; they tie the
+embeddings, which would otherwise take 4.2M of nano's 7.1M and 8.4M of micro's 34.1M parameters.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +14,6 @@ from brahma.core.errors import ModelError
 
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig
-
-_TOKEN_IDS = ("pad_token_id", "bos_token_id", "eos_token_id")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,12 +104,8 @@ class ModelSpec:
         Raises:
             ConfigError: the file cannot be read, or with all mistakes in it.
         """
-        spec = cls.from_section(load_model_section(source, changes))
-        return (
-            spec
-            if isinstance(source, Mapping) or spec.name != "custom"
-            else replace(spec, name=Path(source).stem)
-        )
+        name = "custom" if isinstance(source, Mapping) else Path(source).stem
+        return cls.from_section(load_model_section(source, changes), name=name)
 
     @classmethod
     def from_pretrained(cls, path_or_hub_id: str | Path, trust_remote_code: bool = False) -> ModelSpec:
@@ -121,12 +115,12 @@ class ModelSpec:
         return cls(name=Path(text).name, base_model=base, trust_remote_code=trust_remote_code)
 
     @classmethod
-    def from_section(cls, section: ModelSection) -> ModelSpec:
-        """From a checked `model_config`."""
+    def from_section(cls, section: ModelSection, *, name: str = "custom") -> ModelSpec:
+        """From a checked `model_config`; `name` is for an architecture that is no preset."""
         if section.base_model is not None:
             return cls.from_pretrained(section.base_model, section.trust_remote_code)
         return cls(
-            name=section.preset or "custom",
+            name=section.preset or name,
             architecture=Architecture(**architecture(section)),
             explicit=frozenset(explicit(section)),
         )
@@ -143,10 +137,9 @@ class ModelSpec:
         import torch
         from transformers import AutoModelForCausalLM
 
+        build: Callable[..., torch.nn.Module] = AutoModelForCausalLM.from_config
         with torch.device("meta"):
-            model = AutoModelForCausalLM.from_config(
-                self.hf_config(), trust_remote_code=self.trust_remote_code
-            )
+            model = build(self.hf_config(), trust_remote_code=self.trust_remote_code)
         return sum(parameter.numel() for parameter in model.parameters())
 
     def to_dict(self) -> dict[str, Any]:
@@ -167,19 +160,21 @@ class ModelSpec:
         Raises:
             ModelError: transformers cannot read or refuses the configuration.
         """
-        from transformers import AutoConfig, LlamaConfig, MistralConfig
+        if self.base_model is not None:
+            return _base_config(self.base_model, self.trust_remote_code)
+        from huggingface_hub.errors import StrictDataclassError
+        from transformers import LlamaConfig, MistralConfig
 
+        values = self.to_dict()
+        kind = LlamaConfig if values.pop("model_type") == "llama" else MistralConfig
         try:
-            if self.base_model is not None:
-                return AutoConfig.from_pretrained(self.base_model, trust_remote_code=self.trust_remote_code)
-            values = self.to_dict()
-            return (LlamaConfig if values.pop("model_type") == "llama" else MistralConfig)(**values)
-        except (OSError, ValueError) as error:
+            return kind(**values)
+        except (StrictDataclassError, ValueError, KeyError, TypeError) as error:
             raise ModelError(
-                f"transformers cannot read the configuration of {self.name}",
-                where=self.base_model,
-                why=str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__,
-                hint="name the folder that holds config.json and model.safetensors, or a hub id",
+                f"transformers refuses the architecture {self.name}",
+                where="model_config",
+                why=_first_line(error),
+                hint="correct the key that the cause names, or start from a preset",
             ) from error
 
     def with_tokenizer(self, vocab_size: int, pad: int | None, bos: int | None, eos: int | None) -> ModelSpec:
@@ -194,16 +189,21 @@ class ModelSpec:
         """
         if self.architecture is None:
             return self
-        if "vocab_size" in self.explicit and self.architecture.vocab_size < vocab_size:
+        given = self.architecture.vocab_size if "vocab_size" in self.explicit else vocab_size
+        if given < vocab_size:
             raise ModelError(
-                f"the tokenizer has {vocab_size} ids, more than the model's vocab_size, {self.architecture.vocab_size}",
+                f"the tokenizer has {vocab_size} ids, more than the model's vocab_size, {given}",
                 where="model_config.vocab_size",
                 hint="remove vocab_size: it follows from the tokenizer",
             )
-        changes: dict[str, int | None] = {} if "vocab_size" in self.explicit else {"vocab_size": vocab_size}
-        for key, token in zip(_TOKEN_IDS, (pad, bos, eos), strict=True):
-            changes[key] = self._token_id(key, token)
-        return replace(self, architecture=replace(self.architecture, **changes))
+        fitted = replace(
+            self.architecture,
+            vocab_size=given,
+            pad_token_id=self._token_id("pad_token_id", pad),
+            bos_token_id=self._token_id("bos_token_id", bos),
+            eos_token_id=self._token_id("eos_token_id", eos),
+        )
+        return replace(self, architecture=fitted)
 
     def _token_id(self, key: str, token: int | None) -> int | None:
         """The tokenizer's id; an explicit one where the tokenizer has none.
@@ -228,6 +228,29 @@ class ModelSpec:
             f"ModelSpec({self.name!r}, {shape.num_hidden_layers} layers, hidden {shape.hidden_size}, "
             f"{human_count(self.num_parameters)} parameters)"
         )
+
+
+def _base_config(base_model: str, trust_remote_code: bool) -> PreTrainedConfig:
+    from transformers import AutoConfig
+
+    if base_model.startswith((".", "/", "~")) and not Path(base_model).exists():
+        raise ModelError(
+            "there is no such folder", where=base_model, hint=f"the working directory is {Path.cwd()}"
+        )
+    try:
+        config: PreTrainedConfig = AutoConfig.from_pretrained(base_model, trust_remote_code=trust_remote_code)
+    except (OSError, ValueError) as error:
+        raise ModelError(
+            "transformers cannot read this model's configuration",
+            where=base_model,
+            why=_first_line(error),
+            hint="name the folder that holds config.json and model.safetensors, or a hub id",
+        ) from error
+    return config
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
 def human_count(count: int) -> str:

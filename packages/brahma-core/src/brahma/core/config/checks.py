@@ -15,7 +15,7 @@ TRAINED_IDS = {"pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2}
 
 
 def check_config(config: Config) -> Iterator[Mistake]:
-    """Everything in a valid configuration that makes no sense together, or that this version does not have."""
+    """What in a valid configuration makes no sense together, or does not exist in this version."""
     yield from model_mistakes(config.model)
     yield from _tokenizer(config)
     yield from _data(config)
@@ -36,7 +36,9 @@ def _tokenizer(config: Config) -> Iterator[Mistake]:
     if tokenizer is None:
         if base is None:
             hint = 'give a path, or "tokenizer": {"train": {"vocab_size": 8192}}'
-            yield Mistake(("tokenizer", "model_config"), "is missing: a new model has none of its own", hint)
+            yield Mistake(
+                ("tokenizer", "model_config.base_model"), "is missing: a new model has none of its own", hint
+            )
         return
     if tokenizer.path is not None and tokenizer.train is not None:
         yield Mistake(("tokenizer",), "has both path and train", "remove one of the two")
@@ -46,7 +48,7 @@ def _tokenizer(config: Config) -> Iterator[Mistake]:
         return
     if base is not None:
         text = "the base model's embeddings belong to its own tokenizer"
-        yield Mistake(("tokenizer.train", "model_config"), text, 'remove "tokenizer"')
+        yield Mistake(("tokenizer.train", "model_config.base_model"), text, 'remove "tokenizer"')
     yield from _trained_ids(config, tokenizer.train.vocab_size)
 
 
@@ -56,13 +58,13 @@ def _trained_ids(config: Config, vocab_size: int) -> Iterator[Mistake]:
     if given.get("vocab_size", vocab_size) < vocab_size:
         text = f"{given['vocab_size']} is less than the tokenizer's {vocab_size} (tokenizer.train.vocab_size)"
         yield Mistake(
-            ("model_config.vocab_size", "tokenizer"), text, "remove it: it follows from the tokenizer"
+            ("model_config.vocab_size", "tokenizer.train"), text, "remove it: it follows from the tokenizer"
         )
     for key, trained in TRAINED_IDS.items():
         if given.get(key, trained) != trained:
             text = f"{given[key]}, but a trained tokenizer has {trained}"
             yield Mistake(
-                (f"model_config.{key}", "tokenizer"), text, "remove it: the tokenizer's ids are used"
+                (f"model_config.{key}", "tokenizer.train"), text, "remove it: the tokenizer's ids are used"
             )
 
 
@@ -71,14 +73,13 @@ def _data(config: Config) -> Iterator[Mistake]:
     running_text = data.format in ("text", "jsonl")
     if running_text and data.on_long_row != "error":
         text = "is for chat and completion rows; running text is split, and nothing of it is lost"
-        yield Mistake(("data_config.on_long_row",), text, "remove it")
+        yield Mistake(("data_config.on_long_row", "data_config.format"), text, "remove it")
     if running_text and data.template is not None:
-        yield Mistake(
-            ("data_config.template",), f'format "{data.format}" has no turns to render', "remove it"
-        )
+        text = f'format "{data.format}" has no turns to render'
+        yield Mistake(("data_config.template", "data_config.format"), text, "remove it")
     if data.format not in ("auto", "text") and data.text_document != "file":
         text = f'is for .txt files, and format is "{data.format}"'
-        yield Mistake(("data_config.text_document",), text, "remove it")
+        yield Mistake(("data_config.text_document", "data_config.format"), text, "remove it")
 
 
 def _lengths(config: Config) -> Iterator[Mistake]:
@@ -89,25 +90,30 @@ def _lengths(config: Config) -> Iterator[Mistake]:
     if length > positions:
         text = f"{length} is more than the model's max_position_embeddings, {positions}"
         hint = f'at most {positions}, or "max_position_embeddings": {length} in model_config'
-        yield Mistake(("data_config.seq_length", "model_config"), text, hint)
+        yield Mistake(("data_config.seq_length", "model_config.max_position_embeddings"), text, hint)
 
 
 def _training(config: Config) -> Iterator[Mistake]:
     training = config.training
     if training.fp16 and training.bf16:
         text = "fp16 and bf16 are both true"
-        yield Mistake(("training_config.fp16",), text, "keep one; with neither, the fastest is chosen")
+        yield Mistake(
+            ("training_config.fp16", "training_config.bf16"),
+            text,
+            "keep one; with neither, the fastest is chosen",
+        )
     if training.evaluation_strategy != "no" and config.data.validation is None:
         text = f'"{training.evaluation_strategy}", but there is no validation data'
         hint = 'give "validation" in data_config: a fraction such as 0.01, or a path'
-        yield Mistake(("training_config.evaluation_strategy", "data_config"), text, hint)
+        yield Mistake(("training_config.evaluation_strategy", "data_config.validation"), text, hint)
     if training.max_steps is not None and training.warmup_steps > training.max_steps:
         text = f"{training.warmup_steps} is more than max_steps, {training.max_steps}: the warm-up never ends"
-        yield Mistake(("training_config.warmup_steps",), text, f"at most {training.max_steps}")
+        keys = ("training_config.warmup_steps", "training_config.max_steps")
+        yield Mistake(keys, text, f"at most {training.max_steps}")
 
 
 def _batches(config: Config) -> Iterator[Mistake]:
-    """How often the global batch divides further depends on the number of processes, which is not known here."""
+    """Whether the processes divide the global batch is known at launch only."""
     training = config.training
     micro = training.batch_size * training.gradient_accumulation_steps
     if training.global_batch_size is None or training.global_batch_size % micro == 0:
@@ -116,4 +122,5 @@ def _batches(config: Config) -> Iterator[Mistake]:
     if training.gradient_accumulation_steps > 1:
         factors += f" × gradient_accumulation_steps {training.gradient_accumulation_steps}"
     text = f"{training.global_batch_size} is not a multiple of {factors}"
-    yield Mistake(("training_config.global_batch_size",), text, f"a multiple of {micro}")
+    keys = ("global_batch_size", "batch_size", "gradient_accumulation_steps")
+    yield Mistake(tuple(f"training_config.{key}" for key in keys), text, f"a multiple of {micro}")

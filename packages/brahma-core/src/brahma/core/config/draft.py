@@ -67,13 +67,15 @@ class Draft:
             alias = source[-1] != path[-1]
             origin = f"alias {source[-1]} at {where}" if alias else where
             self.places[(*path, *inner)] = Place(dotted((*source, *inner)), where, origin, document.folder)
-        _put(self.values, path, value)
+        if len(path) == 1 or isinstance(self.values.get(str(path[0]), {}), dict):
+            _put(self.values, path, value)
 
     def _refuse_double(self, path: KeyPath, value: Any, first: Place, source: KeyPath, where: str) -> None:
         same_name = first.key.rpartition(".")[2] == source[-1]
         if same_name and value == value_at(self.values, path):
             return
-        text = f"given twice{', with different values' if same_name else ''}: here and as {first.key} ({first.where})"
+        twice = "given twice, with different values" if same_name else "given twice"
+        text = f"{twice}: here and as {first.key} ({first.where})"
         self.problems.append(ConfigKeyError(dotted(source), text, where=where, hint="remove one of the two"))
 
     def override(self, text: str) -> None:
@@ -97,10 +99,12 @@ class Draft:
         self.places = {known: place for known, place in self.places.items() if known[: len(path)] != path}
         place = Place(dotted(source), where, origin, Path.cwd())
         self.places |= {(*path, *inner): place for inner in _nodes(value)}
+        around = [path[:length] for length in range(1, len(path))]
+        self.places |= {p: place for p in around if not isinstance(value_at(self.values, p), dict)}
         _put(self.values, path, value)
 
     def absolute_paths(self) -> None:
-        """Make each path absolute, from the folder of the file that names it, or from the working directory."""
+        """Make each path absolute, from the folder of its file or from the working directory."""
         for path in (*_PATHS, *_PATHS_OR_IDS):
             place, value = self.places.get(path), value_at(self.values, path)
             if place is None or not value:
@@ -143,12 +147,16 @@ def value_at(values: Any, path: KeyPath) -> Any:
 
 
 def _entries(values: dict[str, Any]) -> Iterator[tuple[KeyPath, Any]]:
-    """Keys of the top level, an object opened one level: an alias stands in one of these two."""
+    """Keys of the top level and of the objects in it, where aliases stand; the objects come first, empty."""
     for key, value in values.items():
-        yield (key,), {} if isinstance(value, dict) else value
+        if isinstance(value, dict):
+            yield (key,), {}
+    for key, value in values.items():
         if isinstance(value, dict):
             for inner, inner_value in value.items():
                 yield (key, inner), inner_value
+        else:
+            yield (key,), value
 
 
 def _nodes(value: Any, path: KeyPath = ()) -> Iterator[KeyPath]:

@@ -1,9 +1,9 @@
 """JSON, YAML and TOML text as plain values, with the line of each key.
 
-Stricter than the parsers underneath: a doubled key is an error in all three. YAML is read by the core schema of
-YAML 1.2 (https://yaml.org/spec/1.2.2/#103-core-schema), where `1e-5` is a number and `no` is a word; in 1.1, which
-PyYAML follows, they are a string and false. Aliases and tags of YAML are refused: a configuration may come from a
-stranger, and a few nested aliases unfold to gigabytes.
+Stricter than the parsers underneath: a doubled key is an error in all three. YAML is read by the core schema
+of YAML 1.2 (https://yaml.org/spec/1.2.2/#103-core-schema), where `1e-5` is a number and `no` is a word; in
+1.1, which PyYAML follows, they are a string and false. Aliases and tags of YAML are refused: a configuration
+may come from a stranger, and a few nested aliases unfold to gigabytes.
 """
 
 from __future__ import annotations
@@ -13,7 +13,10 @@ import re
 import tomllib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import yaml
 
 KeyPath = tuple[str | int, ...]
 """Where a value stands: keys of objects, indices of lists."""
@@ -41,7 +44,9 @@ def parse_json(text: str) -> tuple[Any, Lines]:
     Raises:
         FormatError: not JSON, or a key stands twice in one object.
     """
-    hint = "JSON has no comments, no single quotes and no comma after the last item; YAML and TOML files work too"
+    hint = (
+        "JSON has no comments, no single quotes and no comma after the last item; YAML and TOML are read too"
+    )
     try:
         values = json.loads(text)
     except json.JSONDecodeError as error:
@@ -55,31 +60,36 @@ _JSON_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\]:,]|[^\s{}\[\]:,"]+|\n')
 def _json_lines(text: str) -> Lines:
     """Lines of all keys and items of a text that is known to be valid JSON."""
     lines: Lines = {}
-    line, stack, key_comes = 1, list[str | int | None](), False
+    line, stack, key_comes = (
+        1,
+        list[str | int | None](),
+        False,
+    )  # the stack: an index or a key for each container
     for token in _JSON_TOKEN.findall(text):
         if token == "\n":
             line += 1
-        elif token in "{[":
-            stack.append(None if token == "{" else 0)
-            key_comes = token == "{"
         elif token in "}]":
             stack.pop()
             key_comes = False
         elif token == ",":
-            top = stack[-1]
+            top = stack.pop()
             key_comes = not isinstance(top, int)
-            stack[-1] = top + 1 if isinstance(top, int) else None
-        elif key_comes and token != ":":
-            stack[-1] = json.loads(token)
-            key_comes = False
-            path = _path(stack)
-            if path in lines:
-                raise _doubled(path, line, lines[path])
-            lines[path] = line
-            continue
-        if stack and isinstance(stack[-1], int) and token not in "]},:":
-            lines.setdefault(_path(stack), line)
+            stack.append(top + 1 if isinstance(top, int) else None)
+        elif token != ":":
+            if key_comes:
+                stack[-1] = json.loads(token)
+            if key_comes or (stack and isinstance(stack[-1], int)):
+                _note(lines, _path(stack), line)
+            key_comes = token == "{"
+            if token in "{[":
+                stack.append(None if key_comes else 0)
     return lines
+
+
+def _note(lines: Lines, path: KeyPath, line: int) -> None:
+    if path in lines:
+        raise _doubled(path, line, lines[path])
+    lines[path] = line
 
 
 def _path(stack: list[str | int | None]) -> KeyPath:
@@ -101,35 +111,36 @@ def parse_yaml(text: str) -> tuple[Any, Lines]:
     import yaml
 
     try:
+        _refuse_aliases(text)
         node = yaml.compose(text, Loader=_yaml_loader())
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         reason = error.problem or error.context or "syntax error"
-        raise FormatError(
-            f"not valid YAML: {reason}", mark and mark.line + 1, mark and mark.column + 1
-        ) from error
+        line, column = (mark.line + 1, mark.column + 1) if mark else (None, None)
+        raise FormatError(f"not valid YAML: {reason}", line, column) from error
     except yaml.YAMLError as error:
         raise FormatError(f"not valid YAML: {' '.join(str(error).split())}") from error
     lines: Lines = {}
     return (None if node is None else _yaml_value(node, (), lines)), lines
 
 
-def _yaml_loader() -> type[Any]:
+def _refuse_aliases(text: str) -> None:
+    import yaml
+
+    for event in yaml.parse(text, Loader=yaml.SafeLoader):
+        if isinstance(event, yaml.AliasEvent):
+            line = event.start_mark.line + 1 if event.start_mark else None
+            raise FormatError("YAML aliases (*name) are not read", line, hint="write the value out")
+
+
+def _yaml_loader() -> type[yaml.SafeLoader]:
+    """PyYAML's safe loader with the core schema of YAML 1.2."""
     import yaml
 
     class Loader(yaml.SafeLoader):
-        """The core schema of YAML 1.2, without aliases."""
+        pass
 
-        yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}
-
-        def compose_node(self, parent: Any, index: Any) -> Any:
-            if self.check_event(yaml.AliasEvent):
-                mark = self.peek_event().start_mark
-                raise FormatError(
-                    "YAML aliases (*name) are not read", mark.line + 1, mark.column + 1, "write the value out"
-                )
-            return super().compose_node(parent, index)
-
+    Loader.yaml_implicit_resolvers = {}
     for kind, (pattern, _) in _YAML_SCALARS.items():
         Loader.add_implicit_resolver(f"tag:yaml.org,2002:{kind}", re.compile(rf"^(?:{pattern})$"), None)
     return Loader
@@ -179,9 +190,7 @@ def _yaml_items(node: Any, path: KeyPath, lines: Lines) -> Iterator[tuple[str, A
         if key_node.tag != "tag:yaml.org,2002:str":
             raise FormatError("a key is not a string", line, hint="put the key in quotes")
         key = (*path, key_node.value)
-        if key in lines:
-            raise _doubled(key, line, lines[key])
-        lines[key] = line
+        _note(lines, key, line)
         yield key_node.value, _yaml_value(value_node, key, lines)
 
 

@@ -29,6 +29,8 @@ def nearest(word: str, names: Iterable[str]) -> str | None:
 def likeness(word: str, name: str) -> float:
     """0 to 1: the share of equal letters; a whole word of a name (`accumulation`) counts as near."""
     word, name = normal(word), normal(name)
+    if len(word) > 3 * len(name):  # too far apart to be near, and a stranger's key may be a megabyte
+        return 0.0
     ratio = SequenceMatcher(None, word, name, autojunk=False).ratio()
     if _one_edit(word, name):
         return max(ratio, 0.95)
@@ -47,21 +49,29 @@ def _one_edit(word: str, name: str) -> bool:
 
 
 def hint_for(root: type[Section], path: KeyPath) -> str:
-    """What to write instead of the unknown key at `path`: the nearest key here, or the section it belongs to."""
+    """What to write instead of the unknown key at `path`."""
     *parents, word = map(str, path)
-    here, key = tuple(parents), normal(word)
-    if (foreign := FOREIGN_KEYS.get(key)) is not None:
+    here = tuple(parents)
+    if (foreign := FOREIGN_KEYS.get(normal(word))) is not None:
         return foreign
-    best = max(_candidates(root), key=lambda known: _score(key, here, known), default=None)
-    if best is None or likeness(key, str(best[-1])) < _ENOUGH:
+    best = meant(root, path)
+    if best is None:
         names = sorted({str(known[-1]) for known in _candidates(root) if known[:-1] == here})
         return f"keys here: {', '.join(names)}" if names else "remove it"
     if best[:-1] == here:
         return f'did you mean "{best[-1]}"?'
-    place = f'"{".".join(map(str, best[:-1]))}"' if best[:-1] else "the top level"
+    homes = [known[:-1] for known in _candidates(root) if known[-1] == best[-1]]
+    place = " or ".join(f'"{".".join(map(str, home))}"' if home else "the top level" for home in homes)
     if str(best[-1]) == word:
         return f"it belongs to {place}"
     return f'did you mean "{best[-1]}"? It belongs to {place}'
+
+
+def meant(root: type[Section], path: KeyPath) -> KeyPath | None:
+    """The key that the unknown key at `path` may mean: the nearest one there, or in another section."""
+    key = normal(str(path[-1]))
+    best = max(_candidates(root), key=lambda known: _score(key, path[:-1], known))
+    return best if likeness(key, str(best[-1])) >= _ENOUGH else None
 
 
 def _candidates(root: type[Section]) -> list[KeyPath]:
@@ -71,8 +81,8 @@ def _candidates(root: type[Section]) -> list[KeyPath]:
     return found
 
 
-def _score(key: str, here: KeyPath, known: KeyPath) -> tuple[float, bool]:
+def _score(key: str, here: KeyPath, known: KeyPath) -> tuple[bool, float]:
     """An equal name elsewhere beats a near one here; a near one here beats a near one elsewhere."""
     alike = likeness(key, str(known[-1]))
-    near = known[:-1] == here
-    return (alike + (0.2 if near and alike < 1 else 0.0) if alike >= _ENOUGH else 0.0), near
+    bonus = 0.2 if known[:-1] == here else 0.0
+    return alike == 1, alike + bonus if alike >= _ENOUGH else 0.0

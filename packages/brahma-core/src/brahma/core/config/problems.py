@@ -26,7 +26,7 @@ class Mistake:
     """Valid values that make no sense together.
 
     Attributes:
-        keys: dotted; the first is where the mistake is reported.
+        keys: dotted, all that have a part in it; it is reported at the first.
     """
 
     keys: tuple[str, ...]
@@ -42,7 +42,8 @@ def raise_all(problems: Sequence[ConfigKeyError], name: str) -> None:
     """
     if problems:
         count = "1 mistake" if len(problems) == 1 else f"{len(problems)} mistakes"
-        raise ConfigError(f"{count} in the configuration", where=name, problems=sorted(problems, key=_line))
+        by_line: list[ConfigKeyError] = sorted(problems, key=_line)
+        raise ConfigError(f"{count} in the configuration", where=name, problems=by_line)
 
 
 def _line(problem: ConfigKeyError) -> int:

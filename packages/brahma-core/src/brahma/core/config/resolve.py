@@ -105,7 +105,7 @@ class _ModelOnly(Section):
 
 
 def load_model_section(source: str | Path | Mapping[str, Any], changes: Mapping[str, Any]) -> ModelSection:
-    """`model_config` alone, from a file or a dictionary: its keys at the top level, or in a whole configuration.
+    """`model_config` alone, from a file or a dictionary: under that name, or its keys at the top level.
 
     Args:
         changes: further keys of `model_config`, which replace those of `source`.
@@ -133,8 +133,8 @@ def _model_part(document: Document) -> Document:
 def sectioned(keys: Mapping[str, Any]) -> dict[str, Any]:
     """Put keyword arguments where they belong: `{"lr": 1e-4}` -> `{"training_config": {"lr": 1e-4}}`.
 
-    Keys of `training_config` and `data_config` (their aliases too) go into these; others stay at the top level,
-    where `resolve_config` accepts them or names the nearest.
+    Keys of `training_config` and `data_config` (their aliases too) go into these; others stay at the top
+    level, where `resolve_config` accepts them or names the nearest.
     """
     placed: dict[str, Any] = {}
     for key, value in keys.items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -27,6 +28,13 @@ _ACTIVATIONS = (
     "sigmoid",
     "mish",
     "tanh",
+)
+# transformers.modeling_rope_utils
+_ROPE_TYPES = ("default", "linear", "dynamic", "yarn", "longrope", "llama3")
+_ROPE_KEYS = (
+    *("rope_type", "type", "factor", "original_max_position_embeddings", "attention_factor", "beta_fast"),
+    *("beta_slow", "short_factor", "long_factor", "low_freq_factor", "high_freq_factor", "mscale"),
+    *("mscale_all_dim", "truncate"),
 )
 _NOT_SHAPE = frozenset({"preset", "base_model", "model_type", "sliding_window", "trust_remote_code"})
 
@@ -72,6 +80,10 @@ def model_mistakes(section: ModelSection) -> Iterator[Mistake]:
         )
     else:
         yield from _shape_mistakes(architecture(section))
+    for key in ("pad_token_id", "bos_token_id", "eos_token_id"):
+        if key in given and given[key] >= given.get("vocab_size", math.inf):
+            text = f"{given[key]} is not below vocab_size, {given['vocab_size']}"
+            yield _mistake(key, text, "a smaller id", "vocab_size")
 
 
 def _beside_base_model(section: ModelSection, given: Mapping[str, Any]) -> Iterator[Mistake]:
@@ -88,38 +100,53 @@ def _shape_mistakes(values: Mapping[str, Any]) -> Iterator[Mistake]:
     missing = [key for key in NEEDED if key not in values]
     for key in missing:
         yield _mistake(key, "is missing", "an architecture needs it; or start from a preset")
-    if missing:
-        return
-    heads, kv_heads, hidden = (
-        values[key] for key in ("num_attention_heads", "num_key_value_heads", "hidden_size")
-    )
-    if heads % kv_heads:
-        yield _mistake(
-            "num_key_value_heads",
-            f"{heads} heads cannot share {kv_heads} key-value heads",
-            f"a divisor of {heads}",
-        )
-    if "head_dim" not in values:
-        yield _mistake(
-            "hidden_size",
-            f"{hidden} is not a multiple of {heads} heads",
-            f'give "head_dim", for example 128, or a multiple of {heads}',
-        )
-    elif values["head_dim"] % 2:
-        yield _mistake(
-            "head_dim", f"{values['head_dim']} is odd; rotary positions need pairs", "an even number"
-        )
+    if not missing:
+        yield from _head_mistakes(values)
+    if values["rope_scaling"] is not None:
+        yield from _rope_mistakes(values["rope_scaling"])
     if values["hidden_act"] not in _ACTIVATIONS:
-        near = nearest(values["hidden_act"], _ACTIVATIONS) or ", ".join(_ACTIVATIONS)
-        yield _mistake(
-            "hidden_act", f'there is no activation "{values["hidden_act"]}"', f"did you mean {near}?"
-        )
-    for key in ("pad_token_id", "bos_token_id", "eos_token_id"):
-        if values[key] >= values["vocab_size"]:
-            yield _mistake(
-                key, f"{values[key]} is not below vocab_size, {values['vocab_size']}", "a smaller id"
+        near = nearest(values["hidden_act"], _ACTIVATIONS)
+        hint = f'did you mean "{near}"?' if near else f"there are {', '.join(_ACTIVATIONS)}"
+        yield _mistake("hidden_act", f'there is no activation "{values["hidden_act"]}"', hint)
+
+
+def _head_mistakes(values: Mapping[str, Any]) -> Iterator[Mistake]:
+    hidden, heads, kv_heads = (values[key] for key in _HEADS)
+    if heads % kv_heads:
+        text = f"{heads} heads cannot share {kv_heads} key-value heads"
+        yield _mistake("num_key_value_heads", text, f"a divisor of {heads}", *_HEADS)
+    if "head_dim" not in values:
+        text = f"{hidden} is not a multiple of {heads} heads"
+        hint = f'give "head_dim", for example 128, or a multiple of {heads}'
+        yield _mistake("hidden_size", text, hint, *_HEADS, "head_dim")
+    elif values["head_dim"] % 2:
+        text = f"{values['head_dim']} is odd, and rotary positions need pairs"
+        yield _mistake("head_dim", text, "an even number", *_HEADS)
+    for key in ("attention_bias", "mlp_bias"):
+        if hidden % heads and values[key]:
+            text = (
+                f"needs a hidden_size that is a multiple of {heads} heads: transformers has no such network"
             )
+            yield _mistake(key, text, "remove it", *_HEADS)
 
 
-def _mistake(key: str, text: str, hint: str) -> Mistake:
-    return Mistake((f"model_config.{key}",), text, hint)
+_HEADS = ("hidden_size", "num_attention_heads", "num_key_value_heads")
+
+
+def _rope_mistakes(scaling: Mapping[str, Any]) -> Iterator[Mistake]:
+    """transformers only logs a line for these, and trains another model than was asked for."""
+    kind = scaling.get("rope_type", scaling.get("type"))
+    if kind not in _ROPE_TYPES:
+        hint = f'"rope_type" is one of {", ".join(_ROPE_TYPES)}'
+        yield _mistake(
+            "rope_scaling.rope_type", "is missing" if kind is None else f"there is no {kind!r}", hint
+        )
+    for key in scaling:
+        if key not in _ROPE_KEYS:
+            near = nearest(key, _ROPE_KEYS)
+            hint = f'did you mean "{near}"?' if near else f"keys here: {', '.join(_ROPE_KEYS)}"
+            yield _mistake(f"rope_scaling.{key}", "unknown key", hint)
+
+
+def _mistake(key: str, text: str, hint: str, *others: str) -> Mistake:
+    return Mistake(tuple(f"model_config.{name}" for name in (key, *others)), text, hint)

@@ -11,9 +11,9 @@ from pydantic import ValidationError
 
 from brahma.core.config.draft import Draft, dotted, value_at
 from brahma.core.config.formats import KeyPath
-from brahma.core.config.nearest import hint_for, nearest
+from brahma.core.config.nearest import hint_for, meant, nearest
 from brahma.core.config.problems import ConfigKeyError, Mistake, raise_all
-from brahma.core.config.schema import annotation_at, description_at, expected, got, keys_of
+from brahma.core.config.schema import annotation_at, description_at, expected, got
 from brahma.core.config.sections import Section
 
 S = TypeVar("S", bound=Section)
@@ -30,25 +30,25 @@ def validate(draft: Draft, root: type[S], check: Check[S]) -> S:
     """The typed configuration of a draft.
 
     Args:
-        check: finds valid values that make no sense together; what it finds in a section that has mistakes
-            already is left out, since it may follow from them.
+        check: finds valid values that make no sense together; what it finds about a key that is wrong
+            already, or misspelt, is left out.
 
     Raises:
         ConfigError: with all mistakes.
     """
     errors = _errors(draft.values, root)
-    unknown = [str(path[0]) for path, kind in errors.items() if kind == "extra_forbidden" and len(path) == 1]
-    meant = {near for key in unknown if (near := nearest(key, keys_of(root)))}
+    unknown = [path for path, kind in errors.items() if kind == "extra_forbidden"]
+    guesses = {guess for path in unknown if (guess := meant(root, path))}
     problems = [
         _problem(draft, root, path, kind)
         for path, kind in errors.items()
-        if not (kind == "missing" and dotted(path) in meant)  # misspelt, not missing
+        if not (kind == "missing" and path in guesses)  # misspelt, not missing
     ]
     repaired = _repaired(draft.values, errors)
     if not _errors(repaired, root):
         config = root.model_validate(repaired, by_alias=True, by_name=False)
-        broken = {str(path[0]) for path in errors} | meant
-        problems += [_located(draft, mistake) for mistake in check(config) if not _sections(mistake) & broken]
+        suspects = {*errors, *guesses}
+        problems += [_located(draft, mistake) for mistake in check(config) if not _follows(mistake, suspects)]
         if not problems and not draft.problems:
             return config
     raise_all([*draft.problems, *problems], draft.name)
@@ -86,7 +86,7 @@ def _path(values: Any, loc: tuple[str | int, ...], kind: str) -> KeyPath:
 def _problem(draft: Draft, root: type[Section], path: KeyPath, kind: str) -> ConfigKeyError:
     place = draft.place(path)
     if kind == "missing":
-        hint = _MISSING_HINTS.get(path, "add it")
+        hint = _MISSING_HINTS.get(path, f'add "{path[-1]}"')
         return ConfigKeyError(dotted(path), "is missing", where=place.where, hint=hint)
     if kind in ("extra_forbidden", "invalid_key"):
         return ConfigKeyError(place.key, "unknown key", where=place.where, hint=hint_for(root, path))
@@ -147,8 +147,10 @@ _STAND_INS: Mapping[KeyPath, Any] = {
 }
 
 
-def _sections(mistake: Mistake) -> set[str]:
-    return {key.split(".")[0] for key in mistake.keys}
+def _follows(mistake: Mistake, suspects: set[KeyPath]) -> bool:
+    """Whether a mistake may only follow from another: one of its keys holds, or is held by, a wrong one."""
+    keys = [tuple(key.split(".")) for key in mistake.keys]
+    return any(key[: len(bad)] == bad[: len(key)] for key in keys for bad in suspects)
 
 
 def _located(draft: Draft, mistake: Mistake) -> ConfigKeyError:

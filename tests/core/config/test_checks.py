@@ -1,0 +1,201 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from brahma.core.config import resolve_config
+from brahma.core.errors import ConfigError
+
+OWN = {"hidden_size": 64, "intermediate_size": 96, "num_hidden_layers": 2, "num_attention_heads": 4}
+BASE = {"model_config": {"base_model": "someone/some-model"}, "tokenizer": None}
+
+
+def merged(values: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    result = dict(values)
+    for key, value in changes.items():
+        old = values.get(key)
+        section = (
+            isinstance(old, dict) and isinstance(value, dict) and key not in ("model_config", "tokenizer")
+        )
+        result[key] = {**old, **value} if section and isinstance(old, dict) else value
+    return result
+
+
+@pytest.mark.parametrize(
+    ("changes", "key", "text"),
+    [
+        ({"model_config": {}}, "model_config", "names no model"),
+        ({"model_config": {"preset": "mirco"}}, "model_config.preset", 'no preset "mirco"'),
+        ({"model_config": {"preset": "nano", "base_model": "a"}}, "model_config.preset", "beside base_model"),
+        ({"model_config": {"hidden_size": 64}}, "model_config.num_hidden_layers", "is missing"),
+        (
+            {"model_config": {"preset": "nano", "model_type": "gpt2"}},
+            "model_config.model_type",
+            "from scratch",
+        ),
+        (
+            {"model_config": {"preset": "nano", "trust_remote_code": True}},
+            "model_config.trust_remote_code",
+            "base",
+        ),
+        (
+            {"model_config": {**OWN, "num_key_value_heads": 3}},
+            "model_config.num_key_value_heads",
+            "cannot share 3",
+        ),
+        (
+            {"model_config": {**OWN, "hidden_size": 65}},
+            "model_config.hidden_size",
+            "not a multiple of 4 heads",
+        ),
+        ({"model_config": {**OWN, "head_dim": 7}}, "model_config.head_dim", "7 is odd"),
+        ({"model_config": {**OWN, "hidden_act": "sliu"}}, "model_config.hidden_act", "no activation"),
+        (
+            {"model_config": {"preset": "small", "attention_bias": True}},
+            "model_config.attention_bias",
+            "transformers has no such network",
+        ),
+        (
+            {"model_config": {**OWN, "rope_scaling": {"rope_type": "liner"}}},
+            "model_config.rope_scaling.rope_type",
+            "there is no 'liner'",
+        ),
+        (
+            {"model_config": {**OWN, "rope_scaling": {"rope_type": "linear", "facter": 2}}},
+            "model_config.rope_scaling.facter",
+            "unknown key",
+        ),
+        (
+            {"model_config": {**OWN, "vocab_size": 500}},
+            "model_config.vocab_size",
+            "less than the tokenizer's 8192",
+        ),
+        (
+            {"model_config": {**OWN, "pad_token_id": 3}},
+            "model_config.pad_token_id",
+            "a trained tokenizer has 0",
+        ),
+        (
+            {"model_config": {**OWN, "eos_token_id": 0}},
+            "model_config.eos_token_id",
+            "a trained tokenizer has 2",
+        ),
+        (
+            {"model_config": {**OWN, "vocab_size": 300, "eos_token_id": 300}, "tokenizer": "a/b"},
+            "model_config.eos_token_id",
+            "300 is not below vocab_size, 300",
+        ),
+        ({"tokenizer": None}, "tokenizer", "a new model has none"),
+        ({"tokenizer": {}}, "tokenizer", "neither path nor train"),
+        ({"tokenizer": {"path": "a/b", "train": {}}}, "tokenizer", "both path and train"),
+        (BASE | {"tokenizer": {"train": {}}}, "tokenizer.train", "belong to its own tokenizer"),
+        ({"fp16": True, "bf16": True}, "fp16", "both true"),
+        (
+            {"training_config": {"evaluation_strategy": "steps"}},
+            "training_config.evaluation_strategy",
+            "validation",
+        ),
+        (
+            {"training_config": {"evaluation_strategy": "epoch"}},
+            "training_config.evaluation_strategy",
+            "validation",
+        ),
+        (
+            {"training_config": {"warmup_steps": 5, "max_steps": 4}},
+            "training_config.warmup_steps",
+            "never ends",
+        ),
+        ({"training_config": {"global_batch_size": 12}}, "training_config.global_batch_size", "batch_size 8"),
+        (
+            {"training_config": {"global_batch_size": 16, "gradient_accumulation_steps": 3}},
+            "training_config.global_batch_size",
+            "batch_size 8 × gradient_accumulation_steps 3",
+        ),
+        ({"data_config": {"format": "text", "on_long_row": "drop"}}, "data_config.on_long_row", "is split"),
+        ({"data_config": {"format": "text", "template": "a.jinja"}}, "data_config.template", "no turns"),
+        ({"data_config": {"format": "chat", "text_document": "line"}}, "data_config.text_document", ".txt"),
+        ({"data_config": {"seq_length": 4096}}, "data_config.seq_length", "max_position_embeddings, 2048"),
+        ({"quantization": {"bits": 4}}, "quantization", "cannot be trained itself"),
+    ],
+)
+def test_nonsense_is_refused_at_its_key(
+    smallest: dict[str, Any], changes: dict[str, Any], key: str, text: str
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        resolve_config(merged(smallest, changes))
+    messages = [p.message for p in caught.value.problems]
+    assert any(m.startswith(f"{key}: ") and text in m for m in messages), messages
+    assert all(p.hint for p in caught.value.problems)
+
+
+@pytest.mark.parametrize(
+    ("changes", "key"),
+    [
+        ({"lora_config": {}}, "lora_config"),
+        ({"lora_config": {"r": 8}, "quantization": {}}, "quantization"),
+        ({"deepspeed_config": "ds.json"}, "deepspeed_config"),
+    ],
+)
+def test_what_does_not_exist_yet_is_refused_by_name(
+    smallest: dict[str, Any], changes: dict[str, Any], key: str
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        resolve_config(smallest | changes)
+    assert f"{key}: this version of Brahma does not have it yet" in [p.message for p in caught.value.problems]
+
+
+@pytest.mark.parametrize(
+    "key", ["hidden_size", "vocab_size", "rope_theta", "model_type", "tie_word_embeddings"]
+)
+def test_architecture_keys_beside_a_base_model_are_refused_by_name(
+    smallest: dict[str, Any], key: str
+) -> None:
+    value = {"model_type": "brahma", "tie_word_embeddings": False, "rope_theta": 1.0}.get(key, 8)
+    with pytest.raises(ConfigError, match="configuration") as caught:
+        resolve_config(smallest | BASE | {"model_config": {"base_model": "a/b", key: value}})
+    assert [p.message.split(":")[0] for p in caught.value.problems] == [f"model_config.{key}"]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"model_config": {"preset": "nano", "num_hidden_layers": 2, "model_type": "brahma"}},
+        {"model_config": OWN},
+        {"model_config": {**OWN, "hidden_size": 66, "head_dim": 16}},
+        {
+            "model_config": {
+                **OWN,
+                "vocab_size": 9000,
+                "pad_token_id": 0,
+                "bos_token_id": 1,
+                "eos_token_id": 2,
+            }
+        },
+        {"model_config": {**OWN, "eos_token_id": 50256}, "tokenizer": "someone/gpt2"},
+        {"model_config": {**OWN, "rope_scaling": {"rope_type": "linear", "factor": 2.0}}},
+        BASE,
+        {"model_config": {"base_model": "a/b", "trust_remote_code": True}, "tokenizer": "a/c"},
+        {"training_config": {"global_batch_size": 64, "gradient_accumulation_steps": 2}},
+        {
+            "training_config": {"evaluation_strategy": "steps"},
+            "data_config": {"train": "a", "validation": 0.1},
+        },
+        {"training_config": {"fp16": False, "bf16": False}},
+        {"training_config": {"warmup_steps": 4, "max_steps": 4}},
+        {"lora_config": None, "quantization": None},
+        {"training_config": {"optimizer": {"name": "muon", "momentum": 0.9}, "trackers": []}},
+    ],
+)
+def test_what_makes_sense_is_accepted(smallest: dict[str, Any], changes: dict[str, Any]) -> None:
+    resolve_config(smallest | changes)
+
+
+def test_a_mistake_that_may_follow_from_another_is_not_reported(smallest: dict[str, Any]) -> None:
+    changes = {
+        "data_config": {"train": "a", "validaton": 0.1},
+        "training_config": {"evaluation_strategy": "steps"},
+    }
+    with pytest.raises(ConfigError) as caught:
+        resolve_config(smallest | changes)
+    assert [p.message for p in caught.value.problems] == ["data_config.validaton: unknown key"]
