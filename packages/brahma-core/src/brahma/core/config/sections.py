@@ -149,6 +149,8 @@ class TrainingSection(Section):
     epochs: Positive = 1.0
     max_steps: Count | None = None
     """Optimizer steps; overrides `epochs`."""
+    max_minutes: Positive | None = None
+    """Training time. A few trial steps tell how many steps fit; from then on the run has that many."""
     warmup_steps: Whole = 0
     schedule: NamedChoice = Choice(name="linear")
     """Learning-rate schedule after the warm-up: linear, cosine, constant, or a plugin's."""
@@ -209,8 +211,8 @@ class QuantizationSection(Section):
 class EvaluationSection(Section):
     """`evaluation`: what is measured at the end of a run and between its steps."""
 
-    max_documents: Count | None = None
-    """Validation documents used between steps; absent: all."""
+    max_packs: Count | None = None
+    """Validation packs scored between steps; absent: all. The end of the run always scores all."""
 
 
 class Config(Section):

@@ -27,7 +27,7 @@ _ADVICE: dict[Phase, tuple[float, str]] = {
     ),
     "checkpoint": (0.05, "raise save_steps, or keep async_save on"),
     "logging": (0.02, "raise logging_steps, or use fewer trackers"),
-    "evaluation": (0.20, "raise eval_steps, or set evaluation.max_documents"),
+    "evaluation": (0.20, "raise eval_steps, or set evaluation.max_packs"),
 }
 _LOW_MFU = 0.3
 

@@ -1,0 +1,312 @@
+"""One process's go at a run: from its start or its newest checkpoint to its end."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import torch
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+from transformers.utils import logging as transformers_logging
+
+from brahma.core.config import ResolvedConfig, diff
+from brahma.core.environment import describe_environment
+from brahma.core.errors import BrahmaError, ResumeError
+from brahma.core.models.forward import decoder_of
+from brahma.core.plugins import get_plugins
+from brahma.core.runs import RunDirectory, read_metrics, write_json
+from brahma.data.packs import Packs
+from brahma.data.prepare import PreparedData
+from brahma.train import preparing
+from brahma.train.backends import Backend, choose_backend
+from brahma.train.checkpoints import CheckpointWriter, load_tensors, newest_valid, sweep
+from brahma.train.host import keep_freed_memory, set_threads
+from brahma.train.interrupts import Interrupts
+from brahma.train.loop import Stepper, load_optimizer_tensors
+from brahma.train.memory import out_of_memory
+from brahma.train.monitor import (
+    Display,
+    LossWatch,
+    MetricsWriter,
+    SystemSampler,
+    TimeAccount,
+    check_schedule,
+    measure_matrix_rate,
+    model_flops_per_token,
+    open_display,
+    open_run_log,
+    rewind,
+)
+from brahma.train.optimizers import parameter_groups
+from brahma.train.plan import Plan, make_plan
+from brahma.train.precision import LossScaler, Precision, choose_precision
+from brahma.train.schedules import LearningRate
+from brahma.train.session import Progress, Session
+from brahma.train.sources import Sources
+from brahma.train.trackers import open_trackers
+from brahma.train.trial import steps_that_fit
+from brahma.train.weights import MasterWeights
+
+_log = logging.getLogger(__name__)
+
+# What a run may be resumed with another value of: nothing here changes a bit of its weights.
+_FREE_TO_CHANGE = (
+    "training_config.logging_steps",
+    "training_config.save_steps",
+    "training_config.save_total_limit",
+    "training_config.async_save",
+    "training_config.trackers",
+    "data_config.workers",
+    "output_dir",
+    "run_name",
+)
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What training needs, loaded.
+
+    Attributes:
+        state: `trainer_state.json` of the checkpoint that is gone on from; empty at a start.
+    """
+
+    backend: Backend
+    precision: Precision
+    tokenizer: PreTrainedTokenizerBase
+    data: PreparedData
+    model: PreTrainedModel
+    state: dict[str, Any]
+    threads: int
+
+
+class Attempt:
+    """Prepares and trains. The caller holds the run's lock.
+
+    Args:
+        resolved: the configuration.
+        sources: model and rows that it describes.
+        directory: of the run.
+    """
+
+    def __init__(self, resolved: ResolvedConfig, sources: Sources, directory: RunDirectory) -> None:
+        self._resolved = resolved
+        self._config = resolved.config
+        self._sources = sources
+        self._directory = directory
+        self._interrupts = Interrupts()
+
+    def run(self) -> None:
+        """To the end of the run. See `Trainer.fit` for what it raises."""
+        transformers_logging.disable_progress_bar()
+        keep_freed_memory()
+        with ExitStack() as stack:
+            stack.enter_context(open_run_log(self._directory.log))
+            display = stack.enter_context(open_display())
+            stack.enter_context(self._recorded())
+            display.note(f"run {self._directory.name}: {self._directory.root}")
+            self._pin_configuration()
+            self._train(display, stack)
+            self._directory.update_state(status="finished", message="")
+
+    @contextmanager
+    def _recorded(self) -> Iterator[None]:
+        """Write into the run's state and log how the attempt ended, if it did not end well."""
+        try:
+            yield
+        except BrahmaError as error:
+            _log.exception("the run stopped")
+            self._directory.update_state(status="failed", message=str(error).splitlines()[0])
+            raise
+        except (KeyboardInterrupt, SystemExit):
+            self._directory.update_state(status="interrupted")
+            raise
+        except BaseException as error:
+            _log.exception("the run failed: this is a bug")
+            self._directory.update_state(status="failed", message=f"{type(error).__name__}: {error}")
+            raise
+
+    def _pin_configuration(self) -> None:
+        """Keep the configuration, or refuse one that differs from what the run began with.
+
+        Raises:
+            ResumeError: with each key that changed.
+        """
+        path = self._directory.config
+        if not path.exists():
+            write_json(path, {"config": self._resolved.to_dict(), "origins": dict(self._resolved.origins)})
+            return
+        before = json.loads(path.read_text())["config"]
+        changed = [each for each in diff(before, self._resolved) if not each[0].startswith(_FREE_TO_CHANGE)]
+        if changed:
+            raise ResumeError(
+                f"the configuration differs from what run {self._directory.name} began with",
+                where=str(path),
+                why="; ".join(f"{key} was {old!r}, is {new!r}" for key, old, new in changed),
+                hint="put the old values back, or start a new run under another run_name",
+            )
+
+    def _train(self, display: Display, stack: ExitStack) -> None:
+        sweep(self._directory.checkpoints)
+
+        def damaged(error: BrahmaError) -> None:
+            display.warn(f"a damaged checkpoint is passed over. {error.where}: {error.message}")
+            _log.warning("a damaged checkpoint is passed over: %s", error)
+
+        found = newest_valid(self._directory.checkpoints, damaged)
+        parts = self._load(found[1] if found else {}, display)
+        stack.callback(parts.backend.close)
+        with out_of_memory(parts.model, self._config):
+            progress = Progress()
+            if found is not None:
+                stepper = self._stepper(parts)
+                weights, moments = load_tensors(found[0])
+                parts.model.load_state_dict(weights, strict=False)
+                load_optimizer_tensors(stepper.optimizer, stepper.weights, moments)
+                stepper.scaler.load_state_dict(parts.state["scaler"])
+                progress.load(parts.state)
+                display.note(f"going on from {found[0].name}")
+            else:
+                stepper = self._new_stepper(parts, display)
+            self._run_session(stepper, parts, progress, display, stack)
+
+    def _load(self, state: dict[str, Any], display: Display) -> Parts:
+        config, training = self._config, self._config.training
+        threads = set_threads(training.threads or state.get("threads"))
+        backend: Backend = get_plugins().load(
+            "backend", choose_backend(training.backend.name), "training_config.backend"
+        )()
+        if state:
+            precision = Precision(state["precision"], "as the run began")
+        else:
+            precision = choose_precision(training, backend.device)
+        display.note(f"training in {precision.name}: {precision.reason}")
+        tokenizer = preparing.open_tokenizer(config, self._sources, self._directory, display)
+        data = preparing.open_data(config, self._sources, tokenizer, self._directory, display)
+        model = preparing.open_model(self._sources.spec, config, tokenizer, precision.dtype)
+        torch.nn.Module.to(model, backend.device)
+        write_json(self._directory.environment, describe_environment(threads=threads))
+        return Parts(backend, precision, tokenizer, data, model, state, threads)
+
+    def _new_stepper(self, parts: Parts, display: Display) -> Stepper:
+        """The stepper of a run that starts; its length may be asked for in minutes."""
+        minutes = self._config.training.max_minutes
+        stepper = self._stepper(parts)
+        if minutes is None:
+            return stepper
+        steps = steps_that_fit(stepper, minutes)
+        display.note(f"{minutes:g} minutes are enough for about {steps:,} steps")
+        return self._stepper(replace(parts, state={"total_steps": steps}))
+
+    def _stepper(self, parts: Parts) -> Stepper:
+        training = self._config.training
+        plan = make_plan(
+            training,
+            parts.data.train,
+            world_size=parts.backend.world_size,
+            global_batch_size=parts.state.get("global_batch_size"),
+            total_steps=parts.state.get("total_steps"),
+        )
+        weights = MasterWeights(parts.model)
+        decoder: Callable[..., Any] = decoder_of(parts.model)
+        return Stepper(
+            model=parts.model,
+            decoder=torch.compile(decoder) if training.compile else decoder,
+            weights=weights,
+            optimizer=self._optimizer(weights),
+            learning_rate=self._learning_rate(plan),
+            plan=plan,
+            backend=parts.backend,
+            clock=TimeAccount(),
+            watch=LossWatch(lambda step: plan.rows(step - 1), parts.precision.name),
+            max_grad_norm=training.max_grad_norm,
+            seed=training.seed,
+            scaler=LossScaler(enabled=parts.precision.name == "fp16"),
+            pad=training.compile,
+        )
+
+    def _optimizer(self, weights: MasterWeights) -> torch.optim.Optimizer:
+        training, plugins = self._config.training, get_plugins()
+        where = "training_config.optimizer"
+        entry = plugins.find("optimizer", training.optimizer.name, where)
+        options = plugins.options(entry, training.optimizer, where)
+        groups = parameter_groups(weights.named_masters(), weight_decay=training.weight_decay)
+        make = plugins.load("optimizer", training.optimizer.name, where)
+        optimizer: torch.optim.Optimizer = make(groups, training, options)
+        return optimizer
+
+    def _learning_rate(self, plan: Plan) -> LearningRate:
+        training, plugins = self._config.training, get_plugins()
+        where = "training_config.schedule"
+        entry = plugins.find("schedule", training.schedule.name, where)
+        return LearningRate(
+            training.lr,
+            warmup_steps=training.warmup_steps,
+            total_steps=plan.total_steps,
+            schedule=plugins.load("schedule", training.schedule.name, where),
+            options=plugins.options(entry, training.schedule, where),
+        )
+
+    def _run_session(
+        self, stepper: Stepper, parts: Parts, progress: Progress, display: Display, stack: ExitStack
+    ) -> None:
+        config, training, directory = self._config, self._config.training, self._directory
+        for notice in check_schedule(training.lr, training.warmup_steps) if not progress.step else []:
+            display.warn(str(notice))
+            _log.warning("%s", notice)
+        attempt = _next_attempt(directory)
+        rewind(directory.metrics, progress.step)
+        trackers = open_trackers(training.trackers, directory.root, config)
+        metrics = stack.enter_context(MetricsWriter(directory.metrics, attempt, trackers))
+        system = stack.enter_context(SystemSampler(str(parts.backend.device)))
+        session = Session(
+            config=config,
+            directory=directory,
+            model=parts.model,
+            stepper=stepper,
+            validation=parts.data.validation,
+            progress=progress,
+            writer=CheckpointWriter(
+                directory.checkpoints, keep=training.save_total_limit, best=lambda: session.best_name()
+            ),
+            metrics=metrics,
+            display=display,
+            system=system,
+            interrupts=self._interrupts,
+            fixed_state=_fixed_state(stepper, parts, training.compile),
+            write_configs=partial(preparing.write_configs, parts.model, parts.tokenizer),
+            flops_per_token=model_flops_per_token(parts.model, _seen_length(parts.data.train)).causal,
+            peak_flops=measure_matrix_rate(parts.precision.dtype, parts.backend.device),
+        )
+        with self._interrupts.listening():
+            session.run()
+
+
+def _fixed_state(stepper: Stepper, parts: Parts, compiled: bool) -> dict[str, Any]:
+    return {
+        "total_steps": stepper.plan.total_steps,
+        "global_batch_size": stepper.plan.global_batch_size,
+        "batch_size": stepper.plan.batch_size,
+        "world_size": parts.backend.world_size,
+        "seed": stepper.seed,
+        "precision": parts.precision.name,
+        "threads": parts.threads,
+        "compile": compiled,
+        "torch": torch.__version__,
+        "data_fingerprint": parts.data.fingerprint,
+    }
+
+
+def _seen_length(packs: Packs) -> float:
+    """Mean length of the segment that a token lies in: what its attention costs."""
+    lengths = packs.segments["length"].astype(float)
+    return float((lengths**2).sum() / lengths.sum())
+
+
+def _next_attempt(directory: RunDirectory) -> int:
+    rows = [*read_metrics(directory.metrics), *read_metrics(directory.superseded)]
+    return 1 + max((row.get("attempt", 0) for row in rows), default=0)

@@ -1,0 +1,56 @@
+"""What brahma-train registers, through the same hooks as any plugin."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from brahma.core.entries import BackendEntry, CommandEntry, OptimizerEntry, ScheduleEntry, TrackerEntry
+from brahma.core.hookspecs import hookimpl
+
+
+@hookimpl
+def brahma_optimizers() -> Iterable[OptimizerEntry]:
+    yield OptimizerEntry(
+        name="adamw",
+        target="brahma.train.optimizers:adamw",
+        summary="AdamW with decoupled weight decay",
+        options="brahma.train.optimizers:AdamWOptions",
+    )
+
+
+@hookimpl
+def brahma_schedules() -> Iterable[ScheduleEntry]:
+    options = "brahma.train.schedules:DecayOptions"
+    yield ScheduleEntry(
+        name="linear", target="brahma.train.schedules:linear", summary="straight down", options=options
+    )
+    yield ScheduleEntry(
+        name="cosine", target="brahma.train.schedules:cosine", summary="half a cosine down", options=options
+    )
+    yield ScheduleEntry(name="constant", target="brahma.train.schedules:constant", summary="stays at lr")
+
+
+@hookimpl
+def brahma_backends() -> Iterable[BackendEntry]:
+    yield BackendEntry(
+        name="single", target="brahma.train.backends:SingleProcess", summary="one process, one device"
+    )
+
+
+@hookimpl
+def brahma_trackers() -> Iterable[TrackerEntry]:
+    yield TrackerEntry(
+        name="tensorboard",
+        target="brahma.train.trackers:TensorBoardTracker",
+        summary="event files in the run's folder",
+    )
+
+
+@hookimpl
+def brahma_commands() -> Iterable[CommandEntry]:
+    yield CommandEntry(name="train", target="brahma.train.command:train", summary="Train as a file says")
+    yield CommandEntry(
+        name="quickstart",
+        target="brahma.train.quickstart.command:quickstart",
+        summary="Train a model from nothing, now",
+    )

@@ -1,0 +1,289 @@
+"""Checkpoints: built aside, hashed, renamed into place; a kill at any instant leaves the last one whole.
+
+    checkpoints/checkpoint-<step>/
+        model.safetensors config.json generation_config.json   what any tool loads
+        tokenizer.json …                                        the tokenizer, its template with it
+        optimizer.safetensors                                   masters and moments, float32
+        trainer_state.json                                      step, order, precision, …
+        manifest.json                                           sizes and SHA-256 of all others, written last
+
+A folder without a valid manifest does not exist for the reader.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import logging
+import os
+import shutil
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from brahma.core.errors import CheckpointError
+
+MANIFEST = "manifest.json"
+_RETRY_SECONDS = 5.0
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """All that a checkpoint holds, apart from the training that goes on.
+
+    Attributes:
+        step: steps done.
+        model: tensors by parameter name, in the model's dtype; tied ones once.
+        optimizer: tensors of the optimizer, by `<kind>/<parameter>`.
+        state: JSON-able, `trainer_state.json`.
+        write_rest: writes configuration and tokenizer into a folder.
+    """
+
+    step: int
+    model: Mapping[str, Tensor]
+    optimizer: Mapping[str, Tensor]
+    state: Mapping[str, Any]
+    write_rest: Callable[[Path], None]
+
+
+def write_checkpoint(checkpoints: Path, snapshot: Snapshot) -> Path:
+    """Write one checkpoint; it appears whole or not at all.
+
+    Raises:
+        OSError: it cannot be written; what was there before is untouched.
+    """
+    building = checkpoints / f".tmp-{snapshot.step}"
+    final = checkpoints / f"checkpoint-{snapshot.step}"
+    shutil.rmtree(building, ignore_errors=True)
+    building.mkdir(parents=True)
+    try:
+        _fill(building, snapshot)
+    except BaseException:
+        shutil.rmtree(building, ignore_errors=True)  # a full disk needs the room
+        raise
+    if final.exists():
+        aside = checkpoints / f".old-{snapshot.step}"
+        shutil.rmtree(aside, ignore_errors=True)
+        final.rename(aside)
+        building.rename(final)
+        shutil.rmtree(aside, ignore_errors=True)
+    else:
+        building.rename(final)
+    _fsync(checkpoints)
+    return final
+
+
+def _fill(folder: Path, snapshot: Snapshot) -> None:
+    snapshot.write_rest(folder)
+    _save_tensors(snapshot.model, folder / "model.safetensors")
+    _save_tensors(snapshot.optimizer, folder / "optimizer.safetensors")
+    (folder / "trainer_state.json").write_text(json.dumps(snapshot.state, indent=1, allow_nan=False) + "\n")
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    manifest = {
+        "step": snapshot.step,
+        "files": {
+            str(path.relative_to(folder)): {"size": path.stat().st_size, "sha256": _sha256(path)}
+            for path in files
+        },
+    }
+    for path in files:
+        _fsync(path)
+    (folder / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n")
+    _fsync(folder / MANIFEST)
+    _fsync(folder)
+
+
+def _save_tensors(tensors: Mapping[str, Tensor], path: Path) -> None:
+    try:
+        save_file(dict(tensors), path, metadata={"format": "pt"})
+    except Exception as error:  # safetensors wraps the system's error into a type of its own
+        if "No space left" in str(error):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path)) from error
+        raise
+
+
+def verify_checkpoint(folder: Path) -> dict[str, Any]:
+    """Check sizes and hashes of all files; the checkpoint's `trainer_state.json`.
+
+    Raises:
+        CheckpointError: a file is missing, cut short or changed; it is named.
+    """
+    try:
+        manifest = json.loads((folder / MANIFEST).read_text())
+        files = {str(name): (int(row["size"]), str(row["sha256"])) for name, row in manifest["files"].items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise _damaged(folder / MANIFEST, f"the manifest cannot be read ({type(error).__name__})") from error
+    for name, (size, sha256) in files.items():
+        path = folder / name
+        if not path.is_file():
+            raise _damaged(path, "the file is missing")
+        if path.stat().st_size != size:
+            raise _damaged(path, f"it has {path.stat().st_size:,} bytes instead of {size:,}")
+        if _sha256(path) != sha256:
+            raise _damaged(path, "its content has changed: the SHA-256 differs")
+    state: dict[str, Any] = json.loads((folder / "trainer_state.json").read_text())
+    return state
+
+
+def load_tensors(folder: Path) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """The tensors of `model.safetensors` and `optimizer.safetensors`."""
+    return load_file(folder / "model.safetensors"), load_file(folder / "optimizer.safetensors")
+
+
+def newest_valid(
+    checkpoints: Path, damaged: Callable[[CheckpointError], None]
+) -> tuple[Path, dict[str, Any]] | None:
+    """The newest checkpoint that is whole, and its state; None when there is none at all.
+
+    Args:
+        damaged: told of each newer one that is not.
+
+    Raises:
+        CheckpointError: there are checkpoints, and all are damaged.
+    """
+    error: CheckpointError | None = None
+    for folder in reversed(list_checkpoints(checkpoints)):
+        try:
+            return folder, verify_checkpoint(folder)
+        except CheckpointError as found:
+            error = found
+            damaged(found)
+    if error is not None:
+        raise CheckpointError(
+            "no checkpoint of this run is whole",
+            where=str(checkpoints),
+            why=f"{error.where}: {error.message}",
+            hint="copy a whole one back, or start a new run under another run_name",
+        )
+    return None
+
+
+def list_checkpoints(checkpoints: Path) -> list[Path]:
+    """Folders named `checkpoint-<step>`, by step, damaged ones too."""
+    found = [
+        (int(folder.name.removeprefix("checkpoint-")), folder)
+        for folder in checkpoints.glob("checkpoint-*")
+        if folder.name.removeprefix("checkpoint-").isdecimal()
+    ]
+    return [folder for _, folder in sorted(found)]
+
+
+def prune(checkpoints: Path, *, keep: int, best: str | None) -> None:
+    """Remove all but the newest `keep` checkpoints and the best one."""
+    for folder in list_checkpoints(checkpoints)[:-keep]:
+        if folder.name != best:
+            aside = folder.with_name(f".old-{folder.name}")
+            folder.rename(aside)  # first out of the reader's sight, then gone
+            shutil.rmtree(aside, ignore_errors=True)
+
+
+def sweep(checkpoints: Path) -> None:
+    """Remove what a killed writer left behind. For the process that holds the run's lock."""
+    for left in [*checkpoints.glob(".tmp-*"), *checkpoints.glob(".old-*")]:
+        shutil.rmtree(left, ignore_errors=True)
+
+
+class CheckpointWriter:
+    """Writes checkpoints in a thread beside the training, one at a time.
+
+    A full disk does not fail a run: the writer waits and tries again until there is room, and `blocked`
+    says so, for the training to wait as well.
+
+    Args:
+        checkpoints: the run's folder of them.
+        keep: newest ones kept; best: names the best one's folder at the time of asking.
+    """
+
+    def __init__(self, checkpoints: Path, *, keep: int, best: Callable[[], str | None]) -> None:
+        self._checkpoints = checkpoints
+        self._keep = keep
+        self._best = best
+        self._thread: threading.Thread | None = None
+        self._error: BaseException | None = None
+        self._give_up = threading.Event()
+        self.blocked: str | None = None
+
+    def submit(self, snapshot: Snapshot) -> None:
+        """Begin to write; first wait for the one before.
+
+        Raises:
+            CheckpointError: the one before failed.
+        """
+        self.wait()
+        self._thread = threading.Thread(target=self._write, args=(snapshot,), name="checkpoint-writer")
+        self._thread.start()
+
+    def wait(self, poll: Callable[[], None] | None = None) -> None:
+        """Until nothing is being written; `poll` is called every tenth of a second.
+
+        Raises:
+            CheckpointError: the write failed.
+        """
+        while self._thread is not None and self._thread.is_alive():
+            self._thread.join(0.1)
+            if poll is not None:
+                poll()
+        self._thread = None
+        if self._error is not None:
+            error, self._error = self._error, None
+            raise CheckpointError(
+                "the checkpoint cannot be written",
+                where=str(getattr(error, "filename", None) or self._checkpoints),
+                why=str(error) or type(error).__name__,
+                hint="check the folder's permissions and the disk, then go on with --resume auto",
+            ) from error
+
+    def give_up(self) -> None:
+        """Stop waiting for room; the checkpoint before stays the newest."""
+        self._give_up.set()
+
+    def _write(self, snapshot: Snapshot) -> None:
+        try:
+            while not self._written(snapshot):
+                if self._give_up.wait(_RETRY_SECONDS):
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self._checkpoints))
+            prune(self._checkpoints, keep=self._keep, best=self._best())
+        except BaseException as error:  # handed to the training thread by `wait`
+            self._error = error
+
+    def _written(self, snapshot: Snapshot) -> bool:
+        """False when the disk is full."""
+        try:
+            write_checkpoint(self._checkpoints, snapshot)
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                raise
+            self.blocked = (
+                f"disk full: checkpoint {snapshot.step} cannot be written to {self._checkpoints}. "
+                "Training waits; free some space and it goes on by itself"
+            )
+            return False
+        self.blocked = None
+        return True
+
+
+def _damaged(path: Path, what: str) -> CheckpointError:
+    return CheckpointError(
+        what, where=str(path), hint="the checkpoint before it is used; remove or restore the damaged one"
+    )
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _fsync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

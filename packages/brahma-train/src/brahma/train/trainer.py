@@ -1,0 +1,155 @@
+"""`Trainer`: from a model and data to a finished run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal, Unpack
+
+from brahma.core.config import Config, ResolvedConfig, load_config, resolve_config, sectioned
+from brahma.core.presets import PRESETS
+from brahma.core.runs import Run, RunDirectory, create_run, latest_run
+from brahma.core.spec import ModelSpec
+from brahma.data import Dataset
+from brahma.data.rows import ROWS_IN_MEMORY
+from brahma.train.options import TrainerOptions
+from brahma.train.sources import Sources, open_dataset, open_validation
+
+Resume = Literal["never", "auto"]
+
+
+class Trainer:
+    """Trains a model on data; `fit` gives the run.
+
+    Args:
+        model: what to train: a specification, or the path or hub id of a base model.
+        data: rows, or paths of them.
+        validation: a fraction of whole documents to hold out, rows, or paths of them.
+        tokenizer: path or hub id, or `{"train": {...}}`. None: the base model's own, or for a new model one
+            that is trained on the data.
+        run_name: of the folder in `runs/`; None: `run-1`, `run-2`, …
+        output_dir: where `runs/`, `logs/` and `data/` are made.
+        options: the keys of `training_config`, and those of `data_config` that shape packs.
+
+    Raises:
+        ConfigError: with all mistakes in the options.
+        DataError: the data cannot be read.
+    """
+
+    def __init__(
+        self,
+        model: ModelSpec | str | Path,
+        data: Dataset | str | Path,
+        *,
+        validation: Dataset | str | Path | float | None = None,
+        tokenizer: str | Path | Mapping[str, Any] | None = None,
+        run_name: str | None = None,
+        output_dir: str | Path = ".",
+        **options: Unpack[TrainerOptions],
+    ) -> None:
+        self._spec = model if isinstance(model, ModelSpec) else ModelSpec.from_pretrained(model)
+        self._rows = data if isinstance(data, Dataset) else Dataset.from_file(data)
+        self._validation = Dataset.from_file(validation) if isinstance(validation, str | Path) else validation
+        mapping = sectioned(options)
+        mapping["model_config"] = _model_keys(self._spec)
+        mapping["data_config"] = mapping.get("data_config", {}) | _data_keys(self._rows, self._validation)
+        mapping["output_dir"] = str(Path(output_dir).absolute())
+        if run_name is not None:
+            mapping["run_name"] = run_name
+        if tokenizer is not None:
+            mapping["tokenizer"] = (
+                dict(tokenizer) if isinstance(tokenizer, Mapping) else {"path": str(tokenizer)}
+            )
+        elif self._spec.base_model is None:
+            mapping["tokenizer"] = {"train": _vocabulary(self._spec)}
+        self._resolved = resolve_config(mapping)
+        self._stem = "run"
+
+    @classmethod
+    def from_config(cls, config: ResolvedConfig | str | Path) -> Trainer:
+        """The trainer that a configuration, or its file, describes.
+
+        Raises:
+            ConfigError: with all mistakes in the file.
+        """
+        resolved = config if isinstance(config, ResolvedConfig) else load_config(config)
+        trainer = cls.__new__(cls)
+        trainer._resolved = resolved
+        trainer._spec = ModelSpec.from_section(resolved.config.model)
+        trainer._rows = open_dataset(resolved.config)
+        trainer._validation = open_validation(resolved.config, trainer._rows)
+        trainer._stem = resolved.source.stem if resolved.source is not None else "run"
+        return trainer
+
+    @property
+    def config(self) -> Config:
+        """The checked configuration."""
+        return self._resolved.config
+
+    def fit(self, *, resume: Resume | str | Path = "never") -> Run:
+        """Train to the end.
+
+        Args:
+            resume: `never` starts a new run; `auto` goes on with the run of this name (or the newest of this
+                default name) if there is one, and starts one if not; a path or name goes on with that run.
+                A run that is finished is returned as it is.
+
+        Raises:
+            BrahmaError: what is wrong, where and what to do; nothing that was saved is lost.
+            KeyboardInterrupt, SystemExit: it was asked to stop; a checkpoint is written.
+        """
+        directory = self._claim(resume)
+        with directory.lock():
+            state = directory.read_state()
+            if state is not None and state.status == "finished":
+                return Run(directory)
+            from brahma.train.attempt import Attempt  # torch and transformers: seconds
+
+            Attempt(self._resolved, Sources(self._spec, self._rows, self._validation), directory).run()
+        return Run(directory)
+
+    def _claim(self, resume: Resume | str | Path) -> RunDirectory:
+        output_dir, name = Path(self.config.output_dir), self.config.run_name
+        if resume == "never":
+            return create_run(output_dir, name, self._stem)
+        if resume != "auto":
+            return Run.open(resume, output_dir).paths
+        if name is None:
+            return latest_run(output_dir, self._stem) or create_run(output_dir, None, self._stem)
+        found = RunDirectory(output_dir.absolute() / "runs" / name)
+        return found if found.read_state() is not None else create_run(output_dir, name, self._stem)
+
+    def __repr__(self) -> str:
+        return f"Trainer({self._spec!r}, {self._rows!r})"
+
+
+def _model_keys(spec: ModelSpec) -> dict[str, Any]:
+    """The `model_config` that makes this specification again."""
+    if spec.architecture is None:
+        return {"base_model": spec.base_model, "trust_remote_code": spec.trust_remote_code}
+    keys = {key: getattr(spec.architecture, key) for key in sorted(spec.explicit)}
+    return {"preset": spec.name} | keys if spec.name in PRESETS else keys
+
+
+def _data_keys(rows: Dataset, validation: Dataset | float | None) -> dict[str, Any]:
+    keys: dict[str, Any] = {
+        "train": _paths(rows),
+        "format": rows.options.format,
+        "text_document": rows.options.text_document,
+        "on_bad_row": rows.options.on_bad_row,
+    }
+    if rows.template is not None:
+        keys["template"] = str(rows.template)
+    if validation is not None:
+        keys["validation"] = _paths(validation) if isinstance(validation, Dataset) else validation
+    return keys
+
+
+def _paths(rows: Dataset) -> list[str]:
+    return [str(source) for source in rows.sources] or [str(ROWS_IN_MEMORY)]
+
+
+def _vocabulary(spec: ModelSpec) -> dict[str, int]:
+    if spec.architecture is not None and "vocab_size" in spec.explicit:
+        return {"vocab_size": spec.architecture.vocab_size}
+    return {}
