@@ -200,12 +200,12 @@ def brahma_backends() -> Iterable[BackendEntry]:  # type: ignore[empty-body]
 
         import logging
 
-        from brahma.train.backends import SingleBackend
+        from brahma.train.backends import SingleProcess
 
-        class VerboseBackend(SingleBackend):
-            def __init__(self, *args, **kwargs):
-                super().__init__(*args, **kwargs)
-                logging.getLogger(__name__).info("one process, no communication")
+        class VerboseBackend(SingleProcess):
+            def __init__(self):
+                super().__init__()
+                logging.getLogger(__name__).info("one process on %s", self.device)
     """
 
 
@@ -404,9 +404,9 @@ def brahma_trackers() -> Iterable[TrackerEntry]:  # type: ignore[empty-body]
             def __init__(self, run_directory, config, options):
                 self.file = open(run_directory / "loss.csv", "a", encoding="utf-8")
 
-            def log(self, row):
+            def log(self, step, row):
                 if "train/loss" in row:
-                    self.file.write(f"{row['step']},{row['train/loss']}\\n")
+                    self.file.write(f"{step},{row['train/loss']}\\n")
 
             def close(self):
                 self.file.close()
