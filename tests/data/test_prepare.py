@@ -191,6 +191,15 @@ def test_what_a_run_pinned_opens_again(tmp_path: Path, tokenizer: PreTrainedToke
     PreparedData.open(prepared.to_dict())
 
 
+def test_what_was_prepared_in_a_relative_folder_opens_from_anywhere(
+    tmp_path: Path, tokenizer: PreTrainedTokenizerFast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    pinned = ready(texts(Path("a.jsonl"), 5), tokenizer, Path("cache")).to_dict()
+    monkeypatch.chdir("/")
+    assert len(PreparedData.open(pinned).train) > 0
+
+
 def test_a_source_that_changed_since_is_refused_by_name(
     tmp_path: Path, tokenizer: PreTrainedTokenizerFast
 ) -> None:
@@ -200,6 +209,13 @@ def test_a_source_that_changed_since_is_refused_by_name(
     with pytest.raises(DataError, match="has changed") as caught:
         PreparedData.open(pinned)
     assert caught.value.where == str(path)
+
+
+def test_a_cache_that_cannot_be_written_is_named(tmp_path: Path, tokenizer: PreTrainedTokenizerFast) -> None:
+    (tmp_path / "cache").write_text("a file is in the way")
+    with pytest.raises(DataError, match="cannot be written") as caught:
+        ready(texts(tmp_path / "a.jsonl", 5), tokenizer, tmp_path / "cache")
+    assert "output_dir" in str(caught.value.hint)
 
 
 def test_an_entry_that_is_gone_is_named(tmp_path: Path, tokenizer: PreTrainedTokenizerFast) -> None:
@@ -271,6 +287,12 @@ def test_a_split_has_both_sides_and_depends_on_the_seed_alone() -> None:
         assert len(train[0]) == len(held[0]) == 1
 
 
+@pytest.mark.parametrize("fraction", [0.0, 1.0, -0.1, 5])
+def test_a_fraction_lies_between_0_and_1(fraction: float) -> None:
+    with pytest.raises(DataError, match="between 0 and 1"):
+        split_documents([10], fraction, seed=1)
+
+
 def test_one_document_cannot_be_split(tmp_path: Path, tokenizer: PreTrainedTokenizerFast) -> None:
     path = tmp_path / "book.txt"
     path.write_text(sentence(1, 200))
@@ -311,6 +333,14 @@ def test_a_bad_row_is_named_through_workers(tmp_path: Path, tokenizer: PreTraine
         ready(path, tokenizer, tmp_path / "cache", workers=2)
     assert caught.value.where == f"{path}:31"
     assert list((tmp_path / "cache" / "tokenised").iterdir()) == []
+
+
+def test_preparing_imports_no_heavy_library_before_it_starts() -> None:
+    code = (
+        "import sys, brahma.data.prepare; print({'torch', 'transformers', 'tokenizers'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
 
 
 class DyingEncoder:

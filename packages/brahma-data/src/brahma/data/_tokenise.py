@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -14,6 +13,7 @@ from typing import Any
 
 import xxhash
 
+from brahma.core.environment import cores
 from brahma.core.errors import DataError, RowError
 from brahma.data._workers import Encoded, Workers, encode_row
 from brahma.data.cache import build_once, read_manifest
@@ -27,7 +27,7 @@ from brahma.data.stamps import SourceIndex, SourceStamp
 ENTRY_VERSION = 1
 """Raised when the same rows would give other tokens, masks or files."""
 
-_SMALL = 2_000_000
+_SMALL = 5_000_000
 """Bytes that are tokenised in this process: starting others takes longer."""
 _REPORT_EVERY = 0.1
 """Seconds between two reports of progress."""
@@ -94,7 +94,7 @@ def tokenise(
     jobs = _jobs(dataset, encoder, directory)
     missing = sum(job.size for job in jobs if read_manifest(job.folder) is None)
     meter = _Meter(missing, progress)
-    count = len(os.sched_getaffinity(0)) if workers is None else workers
+    count = workers or cores()
     with _encoding(encoder, count if missing > _SMALL else 1) as encode:
         return [_entry(job, dataset, encoder, encode, meter) for job in jobs]
 

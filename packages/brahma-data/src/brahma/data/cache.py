@@ -14,7 +14,8 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,9 @@ from brahma.core.errors import DataError
 MANIFEST = "manifest.json"
 
 _STALE = 3600.0  # seconds after which a build folder that nobody locks is taken for a killed process's
-_REFUSED = {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS}
+_REFUSED = {
+    errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EEXIST,
+}  # fmt: skip
 
 
 def read_manifest(folder: Path) -> dict[str, Any] | None:
@@ -49,19 +52,10 @@ def build_once(folder: Path, write: Callable[[Path], dict[str, Any]]) -> dict[st
     manifest = read_manifest(folder)
     if manifest is not None:
         return manifest
-    try:
+    with writing(folder.parent):
         folder.parent.mkdir(parents=True, exist_ok=True)
         _sweep(folder.parent)
         _build(folder, write)
-    except OSError as error:
-        if error.errno not in _REFUSED:
-            raise
-        raise DataError(
-            "prepared data cannot be written",
-            where=str(folder.parent),
-            why=str(error),
-            hint="free some space, or set output_dir to a folder that can be written",
-        ) from error
     manifest = read_manifest(folder)
     if manifest is None:
         raise DataError(
@@ -70,6 +64,22 @@ def build_once(folder: Path, write: Callable[[Path], dict[str, Any]]) -> dict[st
             hint="is another process cleaning this folder? Start again",
         )
     return manifest
+
+
+@contextmanager
+def writing(place: Path) -> Iterator[None]:
+    """Turn what the disk refuses (full, read-only, no permission, a file in the way) into a DataError."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _REFUSED:
+            raise
+        raise DataError(
+            "prepared data cannot be written",
+            where=str(place),
+            why=str(error),
+            hint="free some space, or set output_dir to a folder that can be written",
+        ) from error
 
 
 def _build(folder: Path, write: Callable[[Path], dict[str, Any]]) -> None:
@@ -110,16 +120,20 @@ def _install(building: Path, folder: Path) -> None:
 def _sweep(parent: Path) -> None:
     """Remove build folders that killed processes left behind."""
     for path in parent.glob(".*.tmp"):
-        if time.time() - path.stat().st_mtime < _STALE:
-            continue
-        descriptor = os.open(path, os.O_RDONLY)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            shutil.rmtree(path, ignore_errors=True)
-        except BlockingIOError:
-            pass  # a long build that is still alive
-        finally:
-            os.close(descriptor)
+        with suppress(
+            FileNotFoundError, BlockingIOError
+        ):  # another process finished with it, or still builds
+            if time.time() - path.stat().st_mtime > _STALE:
+                _remove_unlocked(path)
+
+
+def _remove_unlocked(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        shutil.rmtree(folder, ignore_errors=True)
+    finally:
+        os.close(descriptor)
 
 
 def _flush(path: Path) -> None:

@@ -121,6 +121,7 @@ def prepare(
         DataError: a damaged file, nothing to train on, or a place that cannot be written.
         LedgerError: rows or tokens got lost.
     """
+    directory = directory.absolute()  # it is pinned, and a resume may start elsewhere
 
     def tokenised(data: Dataset) -> list[Entry]:
         encoder = Encoder(tokenizer, template or data.template)

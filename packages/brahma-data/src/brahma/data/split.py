@@ -29,8 +29,14 @@ def split_documents(
         For training and for validation: the document numbers of each source, int64 ascending.
 
     Raises:
-        DataError: there are fewer than two documents.
+        DataError: the fraction is not between 0 and 1, or there are fewer than two documents.
     """
+    if not 0 < fraction < 1:
+        raise DataError(
+            f"a validation fraction must lie between 0 and 1, not be {fraction}",
+            where="data_config.validation",
+            hint="0.01 holds out one document in a hundred",
+        )
     total = sum(counts)
     if total < 2:
         raise DataError(

@@ -16,6 +16,7 @@ from typing import Any
 import xxhash
 
 from brahma.core.errors import DataError
+from brahma.data.cache import writing
 
 _BLOCK = 1 << 20
 
@@ -80,19 +81,21 @@ class SourceIndex:
     def stamp(self, source: Path) -> SourceStamp:
         """The source as it is now; hashed only if it is new or its size, time or inode changed."""
         path = source.resolve()
+        known = self._read().get(str(path))
         try:
-            known = self._read().get(str(path))
             size, mtime_ns, inode = _status(path)
-            if known is None or (known.size, known.mtime_ns, known.inode) != (size, mtime_ns, inode):
-                known = SourceStamp(str(path), size, mtime_ns, inode, content_hash(path))
-                self._write(self._read() | {str(path): known})
-        except (FileNotFoundError, PermissionError) as error:
-            if error.filename != str(path):
-                raise
+            if known is not None and (known.size, known.mtime_ns, known.inode) == (size, mtime_ns, inode):
+                return known
+            stamp = SourceStamp(str(path), size, mtime_ns, inode, content_hash(path))
+        except OSError as error:
             raise DataError(
-                "the file cannot be read", where=str(source), why=error.strerror, hint="check the path"
+                "the file cannot be read",
+                where=str(source),
+                why=error.strerror,
+                hint="check the path and its permissions",
             ) from error
-        return known
+        self._write(self._read() | {str(path): stamp})
+        return stamp
 
     def _read(self) -> dict[str, SourceStamp]:
         try:
@@ -102,11 +105,12 @@ class SourceIndex:
             return {}  # absent or damaged: everything is hashed again
 
     def _write(self, stamps: dict[str, SourceStamp]) -> None:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, name = tempfile.mkstemp(prefix=".sources.", dir=self.path.parent)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            json.dump([asdict(stamp) for stamp in stamps.values()], file, indent=1)
-        Path(name).replace(self.path)
+        with writing(self.path.parent):
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            descriptor, name = tempfile.mkstemp(prefix=".sources.", dir=self.path.parent)
+            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+                json.dump([asdict(stamp) for stamp in stamps.values()], file, indent=1)
+            Path(name).replace(self.path)
 
 
 def _status(path: Path) -> tuple[int, int, int]:
