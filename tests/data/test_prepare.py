@@ -17,6 +17,7 @@ from transformers import PreTrainedTokenizerFast
 from brahma.core.errors import DataError, RowError
 from brahma.data import _tokenise, _workers
 from brahma.data.batches import IGNORE_INDEX
+from brahma.data.cache import DamagedDataError
 from brahma.data.dataset import Dataset
 from brahma.data.encode import Encoder
 from brahma.data.prepare import PreparedData, Progress, prepare
@@ -221,7 +222,7 @@ def test_a_cache_that_cannot_be_written_is_named(tmp_path: Path, tokenizer: PreT
 def test_an_entry_that_is_gone_is_named(tmp_path: Path, tokenizer: PreTrainedTokenizerFast) -> None:
     prepared = ready(texts(tmp_path / "a.jsonl", 5), tokenizer, tmp_path / "cache")
     (prepared.entries[0] / "tokens.idx").unlink()
-    with pytest.raises(DataError, match="missing or damaged"):
+    with pytest.raises(DamagedDataError):
         PreparedData.open(prepared.to_dict())
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from brahma.core.errors import DataError
+from brahma.data.cache import DamagedDataError
 from brahma.data.shards import Shard, token_dtype
 from tests.data.shard_factory import numbered, write_shard
 
@@ -63,7 +63,7 @@ def test_a_shard_without_documents_can_be_read(tmp_path: Path) -> None:
 def test_a_missing_file_is_named_as_a_damaged_shard(tmp_path: Path, name: str) -> None:
     folder = write_shard(tmp_path / "a", numbered([3]))
     (folder / name).unlink()
-    with pytest.raises(DataError, match="damaged") as caught:
+    with pytest.raises(DamagedDataError) as caught:
         Shard(folder)
     assert caught.value.where == str(folder)
 
@@ -72,5 +72,5 @@ def test_a_missing_file_is_named_as_a_damaged_shard(tmp_path: Path, name: str) -
 def test_an_index_of_another_format_is_refused(tmp_path: Path, content: bytes) -> None:
     folder = write_shard(tmp_path / "a", numbered([3]))
     (folder / "tokens.idx").write_bytes(content)
-    with pytest.raises(DataError, match="damaged"):
+    with pytest.raises(DamagedDataError):
         Shard(folder)

@@ -114,17 +114,7 @@ class Table:
                 for i, source in enumerate(self.sources)
             ],
             "ledger": asdict(PackLedger(packs, slots, inputs, slots - inputs)),
-            "num_split": self._num_split(items),
         }
-
-    def _num_split(self, items: NDArray[Any]) -> int:
-        """Documents that stand in more than one segment."""
-        count = 0
-        for number in np.unique(items["shard"]).tolist():
-            starts = items["start"][items["shard"] == number]
-            documents = np.searchsorted(self._shard(number).starts, starts, side="right")
-            count += int((np.unique(documents, return_counts=True)[1] > 1).sum())
-        return count
 
     def _counts(self, number: int, pairs: int, trained: int) -> TokenCounts:
         chosen = self._chosen(number)

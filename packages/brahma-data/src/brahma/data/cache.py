@@ -29,6 +29,10 @@ _REFUSED = {
 }  # fmt: skip
 
 
+class DamagedDataError(DataError):
+    """Prepared data is damaged or gone; preparing it again from the sources brings it back."""
+
+
 def read_manifest(folder: Path) -> dict[str, Any] | None:
     """The manifest of a whole folder; None when it is absent, or a file is missing or of another size."""
     try:

@@ -24,11 +24,10 @@ from typing import Any, Literal, NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from brahma.core.errors import DataError
 from brahma.data._packing import SEGMENT as SEGMENT
 from brahma.data._table import CUT, OnLongRow, PackOptions, PackSource, Table
 from brahma.data.batches import IGNORE_INDEX, Batch, make_batch, pad_batch, spread
-from brahma.data.cache import build_once, read_manifest
+from brahma.data.cache import DamagedDataError, build_once, read_manifest
 from brahma.data.ledger import PackLedger, TokenCounts
 from brahma.data.shards import Shard
 
@@ -59,7 +58,6 @@ class Packs:
         num_bytes: UTF-8 bytes of the supervised text.
         counts: what became of each source's tokens, in the order of the sources.
         ledger: of the packs.
-        num_split: documents that are cut into several segments.
     """
 
     def __init__(self, folder: Path, manifest: dict[str, Any]) -> None:
@@ -69,7 +67,6 @@ class Packs:
         self.counts = [TokenCounts(**source["counts"]) for source in manifest["sources"]]
         self.num_bytes = sum(counts.bytes for counts in self.counts)
         self.ledger = PackLedger(**manifest["ledger"])
-        self.num_split: int = manifest["num_split"]
         self.segments: NDArray[Any] = np.load(folder / "segments.npy", mmap_mode="r", allow_pickle=False)
         self.offsets: NDArray[np.int64] = np.load(folder / "offsets.npy", mmap_mode="r", allow_pickle=False)
         self.supervised: NDArray[np.int32] = np.load(
@@ -85,11 +82,11 @@ class Packs:
         """Open a table that was built before, in constant time.
 
         Raises:
-            DataError: it, or a shard it refers to, is missing or damaged.
+            DamagedDataError: it is missing or damaged.
         """
         manifest = read_manifest(folder)
         if manifest is None:
-            raise DataError(
+            raise DamagedDataError(
                 "a pack table is missing or damaged",
                 where=str(folder),
                 hint="prepare the data again: the same data gives the same packs",

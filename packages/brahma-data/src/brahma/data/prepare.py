@@ -8,11 +8,10 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from brahma.core.errors import DataError
 from brahma.data._table import OnLongRow, PackSource
 from brahma.data._tokenise import Entry, tokenise
 from brahma.data._tokenise import Progress as Progress
-from brahma.data.cache import read_manifest
+from brahma.data.cache import DamagedDataError, read_manifest
 from brahma.data.dataset import Dataset
 from brahma.data.encode import Encoder
 from brahma.data.ledger import FileLedger, Ledger, PackLedger
@@ -68,8 +67,9 @@ class PreparedData:
         """Open what `to_dict` told, without reading or tokenising a source that was not touched.
 
         Raises:
-            DataError: a source has changed or is gone (named), or the prepared files are damaged or gone; the
-                latter can be prepared again, and the same `fingerprint` tells that it is the same data.
+            DataError: a source has changed or is gone; it is named.
+            DamagedDataError: prepared files are; preparing again brings them back, and an equal `fingerprint`
+                tells that it is the same data.
         """
         sources = tuple(SourceStamp(**source) for source in saved["sources"])
         for source in sources:
@@ -77,7 +77,7 @@ class PreparedData:
         entries = tuple(Path(entry) for entry in saved["entries"])
         for entry in entries:
             if read_manifest(entry) is None:
-                raise DataError(
+                raise DamagedDataError(
                     "a tokenised source is missing or damaged",
                     where=str(entry),
                     hint="prepare the data again: the same data gives the same packs",

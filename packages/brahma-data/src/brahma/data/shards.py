@@ -23,7 +23,7 @@ from typing import Any, BinaryIO, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from brahma.core.errors import DataError
+from brahma.data.cache import DamagedDataError
 from brahma.data.rows import EncodedDocument
 
 TOKENS, INDEX, MASK, DOCUMENTS = "tokens.bin", "tokens.idx", "tokens.mask.bin", "documents.npy"
@@ -127,7 +127,7 @@ class Shard:
         documents: DOCUMENT [documents].
 
     Raises:
-        DataError: a file is missing, cut short or of another format.
+        DamagedDataError: a file is missing, cut short or of another format.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -142,8 +142,8 @@ class Shard:
             )
             self.documents: NDArray[Any] = np.load(folder / DOCUMENTS, mmap_mode="r", allow_pickle=False)
         except (OSError, ValueError, struct.error) as error:
-            raise DataError(
-                "a tokenised shard is damaged",
+            raise DamagedDataError(
+                "a tokenised shard is missing or damaged",
                 where=str(folder),
                 why=str(error),
                 hint="delete this folder; it is built again from the source",
