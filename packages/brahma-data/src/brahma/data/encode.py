@@ -140,7 +140,7 @@ class Encoder:
             parts.append(np.array(encoding.ids, np.int32))
         ids, has_bos = self._framed(np.concatenate(parts))
         mask = np.ones(len(ids), np.uint8)
-        return self._document(ids, mask, len(text.encode()) - unpredicted, has_bos)
+        return self._document(ids, mask, len(text.encode()) - unpredicted, 0, has_bos)
 
     def _completion(self, prompt: str, completion: str) -> EncodedDocument:
         head = self._encode(prompt).ids if prompt else []
@@ -148,10 +148,12 @@ class Encoder:
         if whole[: len(head)] != head:
             whole = head + self._encode(completion).ids
         ids, has_bos = self._framed(np.array(whole, np.int32))
+        prompt_length = len(head) - (
+            has_bos and head[:1] == [self.bos_id]
+        )  # a bos that the prompt spells out
         mask = np.ones(len(ids), np.uint8)
-        # bos counts as one more token in front, unless it was the prompt's own first one
-        mask[: len(head) + (has_bos and head[:1] != [self.bos_id])] = 0
-        return self._document(ids, mask, len(completion.encode()), has_bos)
+        mask[: has_bos + prompt_length] = 0
+        return self._document(ids, mask, len(completion.encode()), prompt_length, has_bos)
 
     def _chat(self, row: Row) -> EncodedDocument:
         template = self._required_template(row.where)
@@ -167,7 +169,8 @@ class Encoder:
                 hint="Take one of the two out of the template",
             )
         found = supervise(rendered, offsets, self._is_special[ids], template=template.name, where=row.where)
-        return self._document(ids, found.mask, found.num_bytes, has_bos)
+        prompt_length = max(0, int(found.mask.argmax()) - has_bos)
+        return self._document(ids, found.mask, found.num_bytes, prompt_length, has_bos)
 
     def _required_template(self, where: str) -> ChatTemplate:
         if self._template is None:
@@ -187,12 +190,16 @@ class Encoder:
         return framed, self.bos_id is not None
 
     def _document(
-        self, ids: NDArray[np.int32], mask: NDArray[np.uint8], num_bytes: int, has_bos: bool
+        self,
+        ids: NDArray[np.int32],
+        mask: NDArray[np.uint8],
+        num_bytes: int,
+        prompt_length: int,
+        has_bos: bool,
     ) -> EncodedDocument:
-        mask[0] = 0
-        masked = int(mask.argmax()) - has_bos
+        mask[0] = 0  # nothing comes before the first token to predict it from
         special = int(self._is_special[ids].sum())
-        return EncodedDocument(ids, mask, num_bytes, special, max(0, masked), has_bos)
+        return EncodedDocument(ids, mask, num_bytes, special, prompt_length, has_bos)
 
 
 def _pieces(text: str) -> Iterator[str]:
