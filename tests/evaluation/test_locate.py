@@ -72,6 +72,14 @@ def test_a_folder_without_a_model_is_named_with_the_runs_there_are(workspace: Pa
     assert "story" in str(raised.value.hint)
 
 
+def test_a_misspelt_run_is_not_looked_for_on_the_hub(workspace: Path) -> None:
+    create_run(workspace, "quickstart-1-tuned", "quickstart")
+    with pytest.raises(ModelError, match="no such model") as raised:
+        locate_model("quickstart-1-tunde")
+    assert "quickstart-1-tuned" in str(raised.value.hint)
+    assert locate_model("owner/quickstart-1-tunde") == "owner/quickstart-1-tunde"
+
+
 def test_a_run_without_a_checkpoint_is_named(workspace: Path) -> None:
     create_run(workspace, "empty", "empty")
     with pytest.raises(RunError, match="no checkpoint"):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from brahma.core.errors import ModelError
 from brahma.core.runs import Run, RunDirectory, list_runs
-from brahma.core.suggest import suggestion
+from brahma.core.suggest import nearest, suggestion
 from brahma.evaluation.verify import verify_model
 
 
@@ -15,7 +15,8 @@ def locate_model(reference: str | Path, *, output_dir: str | Path = ".") -> str:
 
     Args:
         reference: a run's name in `output_dir/runs`, a run's folder (its best checkpoint is taken), a
-            checkpoint's or model's folder, or a hub id.
+            checkpoint's or model's folder, or a hub id. What is close to a run's name is taken for that
+            run, misspelt: write such a hub id with its owner.
 
     Raises:
         ModelError: nothing of that name; the nearest run is given.
@@ -28,8 +29,10 @@ def locate_model(reference: str | Path, *, output_dir: str | Path = ".") -> str:
             return str(_verified(Run(folder).best))
         if (folder / "config.json").is_file():
             return str(_verified(folder))
-    if Path(name).expanduser().exists() or _is_path(name):
-        raise _not_found(name, output_dir)
+    runs = [run.name for run in list_runs(output_dir)]
+    misspelt = "/" not in name and nearest(name, runs) is not None
+    if misspelt or _is_path(name) or Path(name).expanduser().exists():
+        raise _not_found(name, runs)
     return name
 
 
@@ -43,15 +46,13 @@ def _is_path(name: str) -> bool:
     return name.startswith((".", "/", "~")) or name.count("/") > 1 or "\\" in name
 
 
-def _not_found(name: str, output_dir: str | Path) -> ModelError:
+def _not_found(name: str, runs: list[str]) -> ModelError:
     exists = Path(name).expanduser().exists()
     return ModelError(
         "there is no model in that folder" if exists else "there is no such model",
         where=name,
         why="it holds no config.json" if exists else None,
         hint=suggestion(
-            name,
-            [run.name for run in list_runs(output_dir)],
-            nothing="Give a run's name or folder, a checkpoint, a model folder, or a hub id",
+            name, runs, nothing="Give a run's name or folder, a checkpoint, a model folder, or a hub id"
         ),
     )
