@@ -14,8 +14,9 @@ from click.testing import CliRunner, Result
 from brahma.core.commands.doctor import doctor
 from brahma.core.commands.plugins import list_plugins
 from brahma.core.commands.runs import list_all, show
+from brahma.core.config.sections import Section
 from brahma.core.console import run_command
-from brahma.core.entries import CommandEntry
+from brahma.core.entries import CommandEntry, resolve
 from brahma.core.errors import RunError
 from brahma.core.plugins import KINDS, Plugins, get_plugins
 from brahma.core.runs import create_run
@@ -167,7 +168,8 @@ def test_every_registered_command_exists_and_explains_itself(entry: CommandEntry
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_registered_target_and_options_model_can_be_imported(kind: str) -> None:
     for each in get_plugins().of_kind(kind):
-        assert each.entry.load() is not None
+        assert callable(each.entry.load())
+        assert each.entry.options is None or issubclass(resolve(each.entry.options), Section)
         assert each.entry.summary
         get_plugins().find(kind, each.entry.name)
 
