@@ -97,7 +97,7 @@ def _not_empty(texts: Iterable[str]) -> Iterator[str]:
 def _wrapped(backend: Tokenizer) -> PreTrainedTokenizerFast:
     from transformers import PreTrainedTokenizerFast
 
-    tokenizer = PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
+    tokenizer = PreTrainedTokenizerFast(
         tokenizer_object=backend,
         pad_token=PAD,
         bos_token=BOS,
@@ -194,7 +194,9 @@ def load_tokenizer(path: str | Path) -> PreTrainedTokenizerBase:
             "the tokenizer cannot be loaded",
             where=str(path),
             why=str(error).strip().split("\n")[0],
-            hint="A tokenizer's folder holds tokenizer.json and tokenizer_config.json",
+            hint="A tokenizer's folder holds tokenizer.json and tokenizer_config.json"
+            if local.exists()
+            else "There is no such folder here, so it was taken for a hub id: check the path",
         ) from error
     require_fast(tokenizer, str(path))
     return cast("PreTrainedTokenizerBase", tokenizer)
@@ -207,9 +209,7 @@ def _from_json(path: Path) -> PreTrainedTokenizerBase:
     if (path.parent / "tokenizer_config.json").is_file() and path.name == "tokenizer.json":
         return load_tokenizer(path.parent)
     try:
-        tokenizer = PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
-            tokenizer_file=str(path), model_max_length=_UNLIMITED
-        )
+        tokenizer = PreTrainedTokenizerFast(tokenizer_file=str(path), model_max_length=_UNLIMITED)
     except Exception as error:  # tokenizers raises bare Exception for a file that it cannot read
         raise TokenizerError(
             "the file is no tokenizer", where=str(path), why=str(error), hint="Give a tokenizer.json"
