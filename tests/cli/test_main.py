@@ -16,7 +16,7 @@ from brahma.core.console import run_command
 from brahma.core.plugins import get_plugins
 from tests.plugin_factory import install_distribution, plugin_site
 
-HEAVY = ("torch", "transformers", "tokenizers", "numpy", "pydantic", "rich", "yaml")
+HEAVY = ("torch", "transformers", "tokenizers", "numpy", "rich", "yaml")
 MARK = "BRAHMA-TEST-MODULES"
 
 PLUGIN = """
