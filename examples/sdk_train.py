@@ -1,6 +1,6 @@
 """Train a small model on text, from Python.
 
-    python examples/sdk_train.py [FOLDER FOR THE OUTPUT]
+python examples/sdk_train.py [FOLDER FOR THE OUTPUT]
 """
 
 from __future__ import annotations

@@ -1,0 +1,238 @@
+"""Writes docs/reference/configuration.md from the sections of the configuration.
+
+    python docs/generate_reference.py
+
+A field's documentation stands under the field, in `brahma.core.config.sections`; what has none there is
+described here. A test holds that the file is what this script writes.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
+
+from brahma.core.config import Choice, Config, Section
+from brahma.core.config.aliases import ALIASES, FOREIGN_KEYS
+from brahma.core.config.formats import KeyPath
+from brahma.core.config.schema import expected, keys_of, section_in, sections
+from brahma.core.entries import resolve
+from brahma.core.plugins import DISTRIBUTIONS, get_plugins
+from brahma.core.presets import PRESETS
+from brahma.core.sizes import size
+from brahma.core.spec import ModelSpec, human_count
+
+REFERENCE = Path(__file__).parent / "reference" / "configuration.md"
+
+MORE: dict[str, str] = {
+    "model_config": "What to train.",
+    "tokenizer": "A path, or what to train; absent: the base model's own. A string is a path.",
+    "data_config": "What to train on.",
+    "training_config": "How to train.",
+    "lora_config": "Low-rank adapters. Refused by name in this version.",
+    "quantization": "A quantized base model. Refused by name in this version.",
+    "evaluation": "What is measured between steps and at the end.",
+    "model_config.vocab_size": "Rows of the embedding. Absent: as many as the tokenizer has ids.",
+    "model_config.hidden_size": "Width of the residual stream.",
+    "model_config.intermediate_size": "Width inside a feed-forward layer.",
+    "model_config.num_hidden_layers": "Layers.",
+    "model_config.num_attention_heads": "Query heads of a layer.",
+    "model_config.num_key_value_heads": "Key-value heads of a layer, a divisor of the query heads; "
+    "absent: as many as those.",
+    "model_config.head_dim": "Width of a head; absent: `hidden_size` / `num_attention_heads`.",
+    "model_config.hidden_act": "Activation of the feed-forward layers; absent: `silu`.",
+    "model_config.max_position_embeddings": "The longest context, tokens; absent: the preset's, or 4096.",
+    "model_config.initializer_range": "Standard deviation of new weights; absent: 0.02.",
+    "model_config.rms_norm_eps": "Added under the root of a norm; absent: 1e-6.",
+    "model_config.use_cache": "Whether the saved model generates with a key-value cache; absent: true.",
+    "model_config.pad_token_id": "Padding id. Absent: the tokenizer's; another one than that is an error.",
+    "model_config.bos_token_id": "Id of the beginning. Absent: the tokenizer's.",
+    "model_config.eos_token_id": "Id of the end. Absent: the tokenizer's.",
+    "model_config.tie_word_embeddings": "One matrix for input and output embeddings; absent: the preset's, "
+    "or false.",
+    "model_config.rope_theta": "Base of the rotary positions; absent: 10000.",
+    "model_config.rope_scaling": "Scaling of the rotary positions, in transformers' keys; absent: none.",
+    "model_config.attention_bias": "Biases in the projections of attention; absent: false.",
+    "model_config.attention_dropout": "Dropout on attention probabilities; absent: 0.",
+    "model_config.mlp_bias": "Biases in the feed-forward layers; absent: false.",
+    "tokenizer.train": "Train one; `{}` takes the defaults below.",
+    "training_config.lr": "The highest learning rate.",
+    "training_config.gradient_accumulation_steps": "Micro-batches added up before an optimizer step.",
+    "training_config.epochs": "Times that the data is gone through.",
+    "training_config.warmup_steps": "Steps over which the rate rises to `lr`.",
+    "training_config.optimizer": "`adamw`, or a plugin's.",
+    "training_config.adam_beta1": "Decay of the mean of the gradients.",
+    "training_config.adam_beta2": "Decay of the mean of their squares.",
+    "training_config.adam_epsilon": "Added to the root of that mean.",
+    "training_config.logging_steps": "Steps between two rows of metrics; the first and the last step "
+    "have one too.",
+    "training_config.save_steps": "Steps between two checkpoints. The last step has one too, "
+    "and so has each evaluation that is better than all before.",
+    "training_config.evaluation_strategy": "When to evaluate on the validation data, which the last step "
+    "does in any case.",
+    "training_config.eval_steps": "Steps between two evaluations, with `steps`.",
+    "training_config.fp16": "Train in fp16 with loss scaling, where the device is fast at it.",
+    "training_config.deepspeed_config": "Refused by name in this version.",
+    "lora_config.r": "Rank.",
+    "lora_config.alpha": "Scale: the adapter is multiplied by `alpha` / `r`.",
+    "lora_config.dropout": "Dropout before the adapter.",
+    "lora_config.target_modules": "Names of the layers that get one.",
+    "lora_config.bias": "Which biases are trained.",
+    "lora_config.task_type": "As peft calls it.",
+    "quantization.bits": "Bits of a weight.",
+    "quantization.group_size": "Weights that share a scale.",
+}
+"""Descriptions of the keys that have none in `sections`."""
+
+_HEAD = """# Configuration
+
+<!-- Written by docs/generate_reference.py from the code; change the docstrings there, not this file. -->
+
+A configuration is a JSON, YAML or TOML file. `brahma config check FILE` reads one, reports all mistakes
+together, each with its line, and prints where each value comes from. `--set section.key=value` replaces a
+value. An unknown key, a wrong type and a contradiction are errors; nothing is ignored.
+
+A relative path is relative to the folder of the file that names it; one in `--set` is relative to the working
+directory, which is also the `output_dir` of a file that names none. In the columns below, *absent* means that
+nothing is given, and the description says what follows.
+
+Most of these keys are keyword arguments of `Trainer` as well ([sdk.md](sdk.md)).
+"""
+
+_PRESETS = """## Presets
+
+Parameters are counted at the vocabulary of the preset. `model_config` may change any key beside `preset`.
+
+| Preset | Parameters | Layers | Hidden | Heads | Key-value heads | Vocabulary |
+|---|---|---|---|---|---|---|
+"""
+
+_ALIASES = """## Other names
+
+These are accepted in place of ours. Giving both names of one key is an error.
+
+| Name | Stands for |
+|---|---|
+"""
+
+_FOREIGN = """## Keys of other trainers
+
+These have no counterpart of the same meaning. They are refused with this advice.
+
+| Key | Advice |
+|---|---|
+"""
+
+_OPTIONS = """## Options of things chosen by name
+
+A name stands alone, `"optimizer": "adamw"`, or with options,
+`"optimizer": {"name": "adamw", "fused": false}`. `brahma plugins list` shows every name that is installed.
+"""
+
+
+def render() -> str:
+    """The whole page."""
+    parts = [_HEAD, *(_section(path, section) for path, section in sections(Config))]
+    options = list(_options())
+    parts += [_OPTIONS, *options]
+    parts.append(_PRESETS + _rows(_preset_row(name) for name in PRESETS))
+    parts.append(_ALIASES + _rows((_code(a), _code(b)) for a, b in sorted(ALIASES.items(), key=str)))
+    parts.append(_FOREIGN + _rows((f"`{key}`", _cell(text)) for key, text in sorted(FOREIGN_KEYS.items())))
+    return "\n".join(parts)
+
+
+def _section(path: KeyPath, section: type[Section]) -> str:
+    title = ".".join(map(str, path)) or "Top level"
+    heading = "#" * (2 + max(0, len(path) - 1))
+    named = f"`{title}`" if path else title
+    return f"{heading} {named}\n\n{_about(section)}\n\n{_table(section, path)}"
+
+
+def _about(section: type[Section]) -> str:
+    """The section's docstring without the name that the heading says already."""
+    text = " ".join((section.__doc__ or "").split())
+    _, colon, rest = text.partition("`: ")
+    about = rest if colon else text
+    return about[:1].upper() + about[1:]
+
+
+def _table(section: type[Section], path: KeyPath) -> str:
+    fields = {info.alias or name: info for name, info in section.model_fields.items()}
+    rows = [_field_row((*path, key), annotation, fields[key]) for key, annotation in keys_of(section).items()]
+    return "| Key | Takes | Default | What it does |\n|---|---|---|---|\n" + _rows(rows)
+
+
+def _field_row(path: KeyPath, annotation: Any, info: FieldInfo) -> Sequence[str]:
+    holds = section_in(annotation)
+    inner = holds is not None and not issubclass(holds, Choice)
+    takes = "a section, see below" if inner else expected(annotation)
+    return f"`{path[-1]}`", _cell(takes), _default(info, inner), _cell(description(path, info))
+
+
+def description(path: KeyPath, info: FieldInfo) -> str:
+    """What a key does: its docstring, else what stands here.
+
+    Raises:
+        KeyError: neither exists.
+    """
+    return " ".join((info.description or MORE[".".join(map(str, path))]).split())
+
+
+def _default(info: FieldInfo, inner: bool) -> str:
+    if info.default is PydanticUndefined:
+        return "required"
+    if info.default is None:
+        return "*absent*"
+    if inner:
+        return "its defaults"
+    if isinstance(info.default, list):
+        return f"`{json.dumps([each.name for each in info.default])}`"
+    return f"`{json.dumps(info.default.name if isinstance(info.default, Choice) else info.default)}`"
+
+
+def _options() -> Iterator[str]:
+    for registration in get_plugins().registrations:
+        entry = registration.entry
+        if entry.options and registration.distribution in DISTRIBUTIONS:
+            yield f"### {entry.kind} `{entry.name}`\n\n{_table(resolve(entry.options), ())}"
+
+
+def _preset_row(name: str) -> Sequence[str]:
+    spec = ModelSpec.preset(name)
+    shape = spec.architecture
+    assert shape is not None
+    counts = (
+        shape.num_hidden_layers,
+        shape.hidden_size,
+        shape.num_attention_heads,
+        shape.num_key_value_heads,
+        shape.vocab_size,
+    )
+    return f"`{name}`", human_count(spec.num_parameters), *map(str, counts)
+
+
+def _rows(rows: Iterable[Sequence[str]]) -> str:
+    return "".join(f"| {' | '.join(row)} |\n" for row in rows)
+
+
+def _code(path: KeyPath) -> str:
+    return f"`{'.'.join(map(str, path))}`"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+def main() -> None:
+    """Write the page and say so."""
+    REFERENCE.parent.mkdir(exist_ok=True)
+    REFERENCE.write_text(render(), encoding="utf-8")
+    print(f"{REFERENCE.name}: {size(REFERENCE.stat().st_size)}")
+
+
+if __name__ == "__main__":
+    main()
