@@ -120,6 +120,6 @@ def test_colour_needs_a_terminal_and_no_no_color(monkeypatch: pytest.MonkeyPatch
     os.close(leader)
 
 
-def test_a_table_without_a_terminal_is_aligned_text(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_table_is_aligned_text_and_plain_without_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     print_table(("NAME", "LOSS"), [("a-long-name", "1.5"), ("b", "")])
     assert capsys.readouterr().out == "NAME         LOSS\na-long-name  1.5\nb\n"

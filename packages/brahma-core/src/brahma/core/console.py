@@ -59,19 +59,11 @@ def run_command(command: click.Command, *, program: str, args: Sequence[str] | N
 
 
 def print_table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print rows under headers to stdout: a table on a terminal, else aligned text without any drawing."""
-    if sys.stdout.isatty():
-        from rich.console import Console
-        from rich.table import Table
-
-        table = Table(*headers, box=None, pad_edge=False, header_style="bold")
-        for row in rows:
-            table.add_row(*row)
-        Console(markup=False, highlight=False).print(table)
-        return
+    """Print rows under headers to stdout, aligned by blanks; nothing is cut, so paths can be copied."""
     widths = [max(len(cell) for cell in column) for column in zip(headers, *rows, strict=True)]
-    for row in (headers, *rows):
-        click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    for number, row in enumerate((headers, *rows)):
+        line = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        click.echo(click.style(line, bold=True) if number == 0 and has_colour(sys.stdout) else line)
 
 
 def has_colour(stream: TextIO) -> bool:
