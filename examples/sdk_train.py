@@ -14,7 +14,7 @@ HERE = Path(__file__).parent
 
 
 def train(output_dir: Path) -> Run:
-    """A run of its own each time it is called: sdk-train-1 is `run-1`, then `run-2`, …"""
+    """Train for 30 steps. Without a run_name the runs are numbered: `run-1`, `run-2`, …"""
     text = Dataset.from_file(HERE / "data" / "harbour.txt", text_document="blank_line")
     model = ModelSpec.preset("nano")
     print(f"{model} on {text}")
