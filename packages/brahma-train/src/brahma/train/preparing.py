@@ -134,7 +134,7 @@ def open_model(
     check_tokenizer_fits(tokenizer, _rows_of(model.get_input_embeddings()))
     _check_length(model, config.data.seq_length)
     _adopt_ids(model, tokenizer)
-    check_packable(model)
+    check_packable(model, longest=config.data.seq_length)
     if training.gradient_checkpointing:
         model.activation_checkpointing_enable()
     model.train()

@@ -1,8 +1,8 @@
 """Attention over packed documents: causal inside each document, blind to every other.
 
-Tensors (transformers' order): q [1, H, N, D], k and v [1, Hkv, N, D], where N counts the tokens of all
-documents laid end to end; `cu_seqlens` int32 [S+1] holds their borders (0, …, N). No mask over N is ever
-built.
+Tensors (transformers' order): q [1, H, N, D], k [1, Hkv, N, D] and v [1, Hkv, N, Dv], where N counts the
+tokens of all documents laid end to end; `cu_seqlens` int32 [S+1] holds their borders (0, …, N). No mask over
+N is ever built.
 
 On a CPU each document runs by blocks of queries against the keys before them: with oneDNN's bf16 products
 this is 2 to 3 times faster than torch's flash kernel, whose own small products are not. The probabilities
@@ -46,14 +46,14 @@ def _probabilities(q_HTD: Tensor, k_HTD: Tensor, a: int, b: int, scale: float) -
     return torch.softmax(scores, -1)
 
 
-def _tokens_outermost(x: Tensor, heads: int) -> Tensor:
-    """An empty [1, heads, N, D] tensor laid out as [1, N, heads, D]: what the projections around it read."""
-    return x.new_empty(1, x.shape[2], heads, x.shape[3]).transpose(1, 2)
+def _tokens_outermost(x: Tensor) -> Tensor:
+    """Empty, [1, H, N, D] as x, laid out as [1, N, H, D]: what the projections around it read."""
+    return x.new_empty(1, x.shape[2], x.shape[1], x.shape[3]).transpose(1, 2)
 
 
 @torch.library.custom_op("brahma::packed_attention_cpu", mutates_args=())
 def _packed_cpu(q: Tensor, k: Tensor, v: Tensor, cu_seqlens: Tensor, scale: float) -> Tensor:
-    out = _tokens_outermost(q, q.shape[1])
+    out = _tokens_outermost(v)
     for document in _documents(cu_seqlens):
         q_HTD, k_HTD, v_HTD = (x[0, :, document].contiguous() for x in (q, k, v))
         for a, b in _blocks(q_HTD.shape[1]):
@@ -64,14 +64,14 @@ def _packed_cpu(q: Tensor, k: Tensor, v: Tensor, cu_seqlens: Tensor, scale: floa
 
 @_packed_cpu.register_fake
 def _(q: Tensor, k: Tensor, v: Tensor, cu_seqlens: Tensor, scale: float) -> Tensor:
-    return _tokens_outermost(q, q.shape[1])
+    return _tokens_outermost(v)
 
 
 @torch.library.custom_op("brahma::packed_attention_cpu_backward", mutates_args=())
 def _packed_cpu_backward(
     grad: Tensor, q: Tensor, k: Tensor, v: Tensor, cu_seqlens: Tensor, scale: float
 ) -> tuple[Tensor, Tensor, Tensor]:
-    grads = tuple(_tokens_outermost(x, x.shape[1]) for x in (q, k, v))
+    grads = tuple(_tokens_outermost(x) for x in (q, k, v))
     for document in _documents(cu_seqlens):
         grad_HTD, q_HTD, k_HTD, v_HTD = (x[0, :, document].contiguous() for x in (grad, q, k, v))
         parts = _document_backward(grad_HTD, q_HTD, k_HTD, v_HTD, scale)
@@ -85,7 +85,7 @@ def _document_backward(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Gradients of one document's q, k, v; those of k and v are summed in float32 over the blocks."""
     grad_q = torch.empty_like(q_HTD)
-    grad_k, grad_v = (torch.zeros(k_HTD.shape, dtype=torch.float32) for _ in range(2))
+    grad_k, grad_v = (torch.zeros(x.shape, dtype=torch.float32) for x in (k_HTD, v_HTD))
     none = q_HTD.new_zeros(1, 1, 1)
     for a, b in _blocks(q_HTD.shape[1]):
         probabilities = _probabilities(q_HTD, k_HTD, a, b, scale)
@@ -103,7 +103,7 @@ def _document_backward(
 def _(
     grad: Tensor, q: Tensor, k: Tensor, v: Tensor, cu_seqlens: Tensor, scale: float
 ) -> tuple[Tensor, Tensor, Tensor]:
-    return tuple(_tokens_outermost(x, x.shape[1]) for x in (q, k, v))  # type: ignore[return-value]
+    return tuple(_tokens_outermost(x) for x in (q, k, v))  # type: ignore[return-value]
 
 
 def _save_inputs(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
@@ -160,12 +160,12 @@ def packed_attention(
     """Attention in the form that transformers calls (see `AttentionInterface`).
 
     Args:
-        query: [1, H, N, D]; key and value: [1, Hkv, N, D].
+        query: [1, H, N, D]; key: [1, Hkv, N, D]; value: [1, Hkv, N, Dv].
         cu_seqlens: int32 [S+1], borders of the documents; None: all N tokens are one document.
         max_length: the longest document, for the GPU kernel.
 
     Returns:
-        [1, N, H, D], and None for the weights that no one may ask for.
+        [1, N, H, Dv], and None for the weights that no one may ask for.
 
     Raises:
         ModelError: the model wants a sliding window shorter than its documents, or soft-capped scores.

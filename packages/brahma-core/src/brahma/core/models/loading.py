@@ -20,6 +20,7 @@ def build_model(spec: ModelSpec, *, seed: int, dtype: torch.dtype = torch.float3
     Args:
         spec: its architecture; `spec.base_model` must be None.
         dtype: of the weights. They are drawn in float32 and rounded, so each dtype starts from one model.
+            Buffers stay as they are: rotary frequencies in bf16 would be another model than tools load.
     """
     register_packed_attention()
     with torch.random.fork_rng(devices=[]):
@@ -27,7 +28,10 @@ def build_model(spec: ModelSpec, *, seed: int, dtype: torch.dtype = torch.float3
         model: Any = AutoModelForCausalLM.from_config(
             spec.hf_config(), attn_implementation=PACKED, dtype=torch.float32
         )
-    return _moved(_ready(model), dtype=dtype)
+    for parameter in model.parameters():
+        parameter.data = parameter.data.to(dtype)
+    model.config.dtype = dtype
+    return _ready(model)
 
 
 def load_model(
@@ -68,6 +72,13 @@ def load_model(
             hint="name a folder with config.json and model.safetensors of a causal language model, "
             "or a hub id; weights in pickle files (.bin) are not loaded",
         ) from error
+    except KeyError as error:  # some architectures choose their attention from a list of their own
+        raise ModelError(
+            "the model's attention cannot be exchanged",
+            where=str(path),
+            why=f"its code knows no attention called {error}",
+            hint="choose a model with plain causal attention (Llama, Mistral, Qwen, …)",
+        ) from error
     except Exception as error:  # safetensors raises a type of its own for a damaged file
         if type(error).__name__ != "SafetensorError":
             raise
@@ -83,7 +94,8 @@ def load_model(
             where=str(path),
             hint="the files belong to another model, or are only a part of one",
         )
-    return _moved(_ready(model), device=device)
+    nn.Module.to(model, device)
+    return _ready(model)
 
 
 def _ready(model: PreTrainedModel) -> PreTrainedModel:
@@ -99,11 +111,6 @@ def _ready(model: PreTrainedModel) -> PreTrainedModel:
     ):
         model.tie_weights()
         assert head.weight is embedding.weight, "tied weights came apart while the model was loaded"
-    return model
-
-
-def _moved(model: PreTrainedModel, **to: Any) -> PreTrainedModel:
-    nn.Module.to(model, **to)
     return model
 
 

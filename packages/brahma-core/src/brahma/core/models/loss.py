@@ -80,5 +80,7 @@ def chunked_loss(
     Returns:
         (scaled loss to call backward on, plain sum in nats as float32).
     """
-    scaled, total = _ChunkedLoss.apply(hidden_NH, head.weight, head.bias, labels_N, scale)
+    scaled, total = _ChunkedLoss.apply(  # type: ignore[no-untyped-call]
+        hidden_NH, head.weight, head.bias, labels_N, scale
+    )
     return scaled, total
