@@ -1,0 +1,74 @@
+"""Every example runs on the data that it ships."""
+
+from __future__ import annotations
+
+import runpy
+import sys
+from pathlib import Path
+
+import pytest
+
+from brahma import Run, Trainer
+from brahma.core.config import load_config
+from tests.docs.pages import ROOT
+
+CONFIGURATIONS = sorted(path.name for path in (ROOT / "examples").glob("*.json"))
+
+
+def train(name: str, *overrides: str) -> Run:
+    return Trainer.from_config(load_config(Path("examples") / name, overrides)).fit()
+
+
+def run_script(monkeypatch: pytest.MonkeyPatch, name: str, *arguments: str) -> None:
+    monkeypatch.setattr(sys, "argv", [name, *arguments])
+    runpy.run_path(str(Path("examples") / name), run_name="__main__")
+
+
+def validation_losses(run: Run) -> list[float]:
+    return [row["eval/loss"] for row in run.metrics() if "eval/loss" in row]
+
+
+@pytest.fixture(scope="module")
+def base(clone: Path) -> Run:
+    """What the other configurations start from."""
+    return train("pretrain_text.json")
+
+
+@pytest.mark.parametrize("name", CONFIGURATIONS)
+def test_an_example_configuration_is_valid(name: str) -> None:
+    load_config(ROOT / "examples" / name)
+
+
+def test_pretraining_on_text_lowers_the_validation_loss(base: Run) -> None:
+    first, last = validation_losses(base)
+    assert last < first
+
+
+@pytest.mark.parametrize("name", ["finetune_chat.json", "finetune_completion.json"])
+def test_tuning_starts_from_the_pretrained_checkpoint_and_learns(name: str, base: Run) -> None:
+    run = train(name)
+    losses = [row["train/loss"] for row in run.metrics() if "train/loss" in row]
+    assert run.status == "finished"
+    assert losses[-1] < losses[0]
+
+
+def test_evaluate_custom_measures_and_writes(
+    base: Run, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run_script(monkeypatch, "evaluate_custom.py", str(base.directory))
+    out = capsys.readouterr().out
+    assert "bits per byte" in out
+    assert "wrote:" in out
+
+
+def test_sdk_train_names_the_best_checkpoint(
+    clone: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run_script(monkeypatch, "sdk_train.py", "output")
+    assert str(Run(clone / "output" / "runs" / "run-1").best) in capsys.readouterr().out
+
+
+def test_every_example_is_listed_in_the_readme() -> None:
+    text = (ROOT / "examples" / "README.md").read_text(encoding="utf-8")
+    files = [path.name for path in (ROOT / "examples").iterdir() if path.suffix in (".py", ".json")]
+    assert [name for name in files if f"({name})" not in text] == []
