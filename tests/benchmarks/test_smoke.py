@@ -1,0 +1,34 @@
+"""Both scripts from their first line to their last, on a tiny model; figures are not looked at."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
+
+
+def run(script: str, results: Path, *arguments: str) -> str:
+    command = [sys.executable, str(BENCHMARKS / script), "--quick", "--write", str(results), *arguments]
+    done = subprocess.run([*command, "--work", str(results.parent)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return results.read_text()
+
+
+@pytest.mark.slow
+def test_both_sides_train_and_are_compared(tmp_path: Path) -> None:
+    text = run("train_cpu.py", tmp_path / "RESULTS.md", "--variants", "transformers-float32", "brahma-bf16")
+    assert "| transformers-float32 |" in text
+    assert "| brahma-bf16 |" in text
+
+
+@pytest.mark.slow
+def test_the_overheads_are_measured(tmp_path: Path) -> None:
+    text = run("overheads.py", tmp_path / "RESULTS.md")
+    assert "share at 10 / 1000" in text
+    assert "`import brahma`" in text
+    assert "to packs on disk" in text
+    assert [path.name for path in tmp_path.iterdir()] == ["RESULTS.md"]
