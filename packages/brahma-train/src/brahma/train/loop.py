@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
+from brahma.core.errors import TrainingError
 from brahma.core.models import packed_loss, to_device
 from brahma.train.backends import Backend
 from brahma.train.monitor import LossWatch, TimeAccount
@@ -96,6 +97,7 @@ class Stepper:
             self.backend.sum_gradients(self.weights.gradients())
             grad_norm = self.weights.clip(self.max_grad_norm, unscale=self.scaler.scale)
             total = self.backend.sum(float(loss_sum))
+            self.watch.check(step + 1, total / tokens)
             overflow = self.scaler.overflowed(finite=math.isfinite(grad_norm))
             if not overflow:
                 self.watch.check(step + 1, total / tokens, grad_norm)
@@ -121,15 +123,23 @@ def seed_generators(seed: int, step: int, position: int) -> None:
 
 
 def optimizer_tensors(optimizer: torch.optim.Optimizer, weights: MasterWeights) -> dict[str, Tensor]:
-    """The optimizer's state by `<kind>/<parameter>`, and the masters where they are not the weights."""
+    """The optimizer's state by `<kind>/<parameter>`, and the masters where they are not the weights.
+
+    Raises:
+        TrainingError: the optimizer keeps something else than tensors, which would be lost.
+    """
     names = {id(master): name for name, master in weights.named_masters()}
-    tensors = {
-        f"{kind}/{names[id(parameter)]}": value
-        for parameter, state in optimizer.state.items()
-        for kind, value in state.items()
-        if isinstance(value, Tensor)
-    }
-    return tensors | {f"master/{name}": master for name, master in weights.named_masters()}
+    tensors = {f"master/{name}": master for name, master in weights.copies()}
+    for parameter, state in optimizer.state.items():
+        for kind, value in state.items():
+            if not isinstance(value, Tensor):
+                raise TrainingError(
+                    f"{type(optimizer).__name__} keeps {kind!r} as {type(value).__name__}",
+                    why="a checkpoint holds tensors, and a run that goes on without it is another run",
+                    hint="choose another optimizer, such as adamw",
+                )
+            tensors[f"{kind}/{names[id(parameter)]}"] = value
+    return tensors
 
 
 @torch.no_grad()

@@ -90,17 +90,25 @@ def make_plan(
     asked = training.global_batch_size or share * training.gradient_accumulation_steps
     size = global_batch_size or asked
     if size % share:
-        fitting = [
-            n for n in range(1, size // training.batch_size + 1) if size % (training.batch_size * n) == 0
-        ]
+        processes, batches = _fitting(size, training.batch_size), _fitting(size, world_size)
         kind = ResumeError if global_batch_size else ConfigError
         raise kind(
             f"{world_size} × {training.batch_size} packs at a time cannot make a global batch of {size}",
             where="training_config.global_batch_size",
-            hint=f"use {', '.join(map(str, fitting)) or 'no'} processes, or another batch_size",
+            hint=" or ".join(
+                f"{what} {', '.join(map(str, counts))}"
+                for what, counts in (("a number of processes of", processes), ("a batch_size of", batches))
+                if counts
+            )
+            or "use fewer processes or a larger global batch",
         )
     total = math.ceil(training.epochs * len(packs))
     steps = total_steps or training.max_steps
     if steps is not None and (training.max_steps is not None or training.max_minutes is not None):
         total = steps * size
     return Plan(packs, Order(len(packs), training.seed), size, training.batch_size, total, -(-total // size))
+
+
+def _fitting(size: int, factor: int) -> list[int]:
+    """The numbers whose product with `factor` divides `size`."""
+    return [n for n in range(1, size // factor + 1) if size % (factor * n) == 0]

@@ -73,10 +73,15 @@ class LossScaler:
         self._calm_steps = 0
 
     def overflowed(self, *, finite: bool) -> bool:
-        """Whether this step must be skipped; adjusts the scale for the next."""
+        """Whether this step must be skipped; adjusts the scale for the next.
+
+        What is not finite at a scale of 1 is no overflow of scaling: it is left to the watch.
+        """
         if not self.enabled:
             return False
         if not finite:
+            if self.scale <= 1:
+                return False
             self.scale /= 2
             self._calm_steps = 0
             return True

@@ -40,6 +40,11 @@ class MasterWeights:
     def named_masters(self) -> list[tuple[str, Tensor]]:
         return list(zip(self.names, self.masters, strict=True))
 
+    def copies(self) -> list[tuple[str, Tensor]]:
+        """Those masters that are not the model's weights themselves, by name."""
+        own = {id(weight) for weight in self._weights}
+        return [(name, master) for name, master in self.named_masters() if id(master) not in own]
+
     @torch.no_grad()
     def add_gradients(self) -> None:
         """Add the model's gradients of a micro-batch to the masters', in float32, and drop them.
