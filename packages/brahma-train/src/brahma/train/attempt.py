@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -20,6 +21,7 @@ from brahma.core.errors import BrahmaError, ResumeError
 from brahma.core.models.forward import decoder_of
 from brahma.core.plugins import get_plugins
 from brahma.core.runs import RunDirectory, read_metrics, write_json
+from brahma.data.order import ORDER_VERSION
 from brahma.data.packs import Packs
 from brahma.data.prepare import PreparedData
 from brahma.train import preparing
@@ -158,6 +160,8 @@ class Attempt:
             _log.warning("a damaged checkpoint is passed over: %s", error)
 
         found = newest_valid(self._directory.checkpoints, damaged)
+        if found is not None:
+            _check_versions(found[0], found[1], display)
         parts = self._load(found[1] if found else {}, display)
         stack.callback(parts.backend.close)
         with out_of_memory(parts.model, self._config):
@@ -263,6 +267,10 @@ class Attempt:
         trackers = open_trackers(training.trackers, directory.root, config)
         metrics = stack.enter_context(MetricsWriter(directory.metrics, attempt, trackers))
         system = stack.enter_context(SystemSampler(str(parts.backend.device)))
+        writer = CheckpointWriter(
+            directory.checkpoints, keep=training.save_total_limit, best=lambda: session.best_name()
+        )
+        stack.callback(writer.close)
         session = Session(
             config=config,
             directory=directory,
@@ -270,9 +278,7 @@ class Attempt:
             stepper=stepper,
             validation=parts.data.validation,
             progress=progress,
-            writer=CheckpointWriter(
-                directory.checkpoints, keep=training.save_total_limit, best=lambda: session.best_name()
-            ),
+            writer=writer,
             metrics=metrics,
             display=display,
             system=system,
@@ -284,6 +290,19 @@ class Attempt:
         )
         with self._interrupts.listening():
             session.run()
+
+
+def _check_versions(checkpoint: Path, state: dict[str, Any], display: Display) -> None:
+    """Raises ResumeError where the rest of the run would be another one."""
+    if state["order_version"] != ORDER_VERSION:
+        raise ResumeError(
+            f"the run began with data order {state['order_version']}; this version has {ORDER_VERSION}",
+            where=str(checkpoint),
+            why="its steps would not see the rows that are left",
+            hint="finish it with the version of Brahma that began it, or start a new run",
+        )
+    if state["torch"] != torch.__version__:
+        display.warn(f"torch was {state['torch']} and is {torch.__version__}: the last bits may differ")
 
 
 def _fixed_state(stepper: Stepper, parts: Parts, compiled: bool) -> dict[str, Any]:

@@ -30,6 +30,7 @@ from torch import Tensor
 from brahma.core.errors import CheckpointError
 
 MANIFEST = "manifest.json"
+_NEEDED = ("model.safetensors", "optimizer.safetensors", "trainer_state.json")
 _RETRY_SECONDS = 5.0
 
 _log = logging.getLogger(__name__)
@@ -83,8 +84,8 @@ def write_checkpoint(checkpoints: Path, snapshot: Snapshot) -> Path:
 
 def _fill(folder: Path, snapshot: Snapshot) -> None:
     snapshot.write_rest(folder)
-    _save_tensors(snapshot.model, folder / "model.safetensors")
-    _save_tensors(snapshot.optimizer, folder / "optimizer.safetensors")
+    for name, tensors in (("model", snapshot.model), ("optimizer", snapshot.optimizer)):
+        save_file(dict(tensors), folder / f"{name}.safetensors", metadata={"format": "pt"})
     (folder / "trainer_state.json").write_text(json.dumps(snapshot.state, indent=1, allow_nan=False) + "\n")
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     manifest = {
@@ -101,13 +102,12 @@ def _fill(folder: Path, snapshot: Snapshot) -> None:
     _fsync(folder)
 
 
-def _save_tensors(tensors: Mapping[str, Tensor], path: Path) -> None:
-    try:
-        save_file(dict(tensors), path, metadata={"format": "pt"})
-    except Exception as error:  # safetensors wraps the system's error into a type of its own
-        if "No space left" in str(error):
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path)) from error
-        raise
+def disk_is_full(error: BaseException | None) -> bool:
+    """Whether that is why a file could not be written; tokenizers and safetensors only tell it in words."""
+    full = (errno.ENOSPC, errno.EDQUOT)
+    if isinstance(error, OSError) and error.errno is not None:
+        return error.errno in full
+    return any(f"os error {number}" in str(error) or os.strerror(number) in str(error) for number in full)
 
 
 def verify_checkpoint(folder: Path) -> dict[str, Any]:
@@ -121,6 +121,8 @@ def verify_checkpoint(folder: Path) -> dict[str, Any]:
         files = {str(name): (int(row["size"]), str(row["sha256"])) for name, row in manifest["files"].items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise _damaged(folder / MANIFEST, f"the manifest cannot be read ({type(error).__name__})") from error
+    if unlisted := [name for name in _NEEDED if name not in files]:
+        raise _damaged(folder / MANIFEST, f"the manifest does not list {unlisted[0]}")
     for name, (size, sha256) in files.items():
         path = folder / name
         if not path.is_file():
@@ -169,16 +171,25 @@ def newest_valid(
 def list_checkpoints(checkpoints: Path) -> list[Path]:
     """Folders named `checkpoint-<step>`, by step, damaged ones too."""
     found = [
-        (int(folder.name.removeprefix("checkpoint-")), folder)
+        (_step(folder), folder)
         for folder in checkpoints.glob("checkpoint-*")
         if folder.name.removeprefix("checkpoint-").isdecimal()
     ]
     return [folder for _, folder in sorted(found)]
 
 
-def prune(checkpoints: Path, *, keep: int, best: str | None) -> None:
-    """Remove all but the newest `keep` checkpoints and the best one."""
-    for folder in list_checkpoints(checkpoints)[:-keep]:
+def _step(folder: Path) -> int:
+    return int(folder.name.removeprefix("checkpoint-"))
+
+
+def prune(checkpoints: Path, *, newest: int, keep: int, best: str | None) -> None:
+    """Remove all but `keep` checkpoints and the best one.
+
+    Args:
+        newest: step of the one just written. Later ones are damaged, and count for nothing: the run went back
+            behind them and will write them again.
+    """
+    for folder in [folder for folder in list_checkpoints(checkpoints) if _step(folder) <= newest][:-keep]:
         if folder.name != best:
             aside = folder.with_name(f".old-{folder.name}")
             folder.rename(aside)  # first out of the reader's sight, then gone
@@ -186,7 +197,11 @@ def prune(checkpoints: Path, *, keep: int, best: str | None) -> None:
 
 
 def sweep(checkpoints: Path) -> None:
-    """Remove what a killed writer left behind. For the process that holds the run's lock."""
+    """Tidy what a killed writer left behind. For the process that holds the run's lock."""
+    for aside in checkpoints.glob(".old-*"):  # killed before the new one was in its place
+        final = checkpoints / f"checkpoint-{aside.name.removeprefix('.old-')}"
+        if final.name.removeprefix("checkpoint-").isdecimal() and not final.exists():
+            aside.rename(final)
     for left in [*checkpoints.glob(".tmp-*"), *checkpoints.glob(".old-*")]:
         shutil.rmtree(left, ignore_errors=True)
 
@@ -242,15 +257,23 @@ class CheckpointWriter:
             ) from error
 
     def give_up(self) -> None:
-        """Stop waiting for room; the checkpoint before stays the newest."""
+        """Stop waiting for room; the checkpoint before stays the newest, and `blocked` still says why."""
         self._give_up.set()
+
+    def close(self) -> None:
+        """Finish what is being written, without waiting for room; an error goes to the log."""
+        self.give_up()
+        try:
+            self.wait()
+        except CheckpointError:
+            _log.exception("beside what ended the run")
 
     def _write(self, snapshot: Snapshot) -> None:
         try:
             while not self._written(snapshot):
                 if self._give_up.wait(_RETRY_SECONDS):
-                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self._checkpoints))
-            prune(self._checkpoints, keep=self._keep, best=self._best())
+                    return
+            prune(self._checkpoints, newest=snapshot.step, keep=self._keep, best=self._best())
         except BaseException as error:  # handed to the training thread by `wait`
             self._error = error
 
@@ -258,8 +281,8 @@ class CheckpointWriter:
         """False when the disk is full."""
         try:
             write_checkpoint(self._checkpoints, snapshot)
-        except OSError as error:
-            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        except Exception as error:
+            if not disk_is_full(error):
                 raise
             self.blocked = (
                 f"disk full: checkpoint {snapshot.step} cannot be written to {self._checkpoints}. "

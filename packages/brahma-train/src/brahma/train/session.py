@@ -14,12 +14,13 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from brahma.core.config import Config
+from brahma.core.errors import RunError
 from brahma.core.runs import RunDirectory
 from brahma.data.order import ORDER_VERSION
 from brahma.data.packs import Packs
 from brahma.evaluation.losses import evaluate_packs
 from brahma.evaluation.totals import bits_per_byte, loss, perplexity
-from brahma.train.checkpoints import CheckpointWriter, Snapshot
+from brahma.train.checkpoints import CheckpointWriter, Snapshot, disk_is_full
 from brahma.train.interrupts import Interrupts
 from brahma.train.loop import Stepper, StepResult, optimizer_tensors
 from brahma.train.monitor import Display, MetricsWriter, SystemSampler, TimeReport, mfu
@@ -128,6 +129,7 @@ class Session:
         """
         progress, total = self._progress, self._plan.total_steps
         started = progress.tokens
+        self._tell(status="running", step=progress.step, total_steps=total, best=self.best_name(), message="")
         self._display.begin(self._directory.name, progress.step, total)
         while progress.step < total and self._interrupts.signal is None:
             result = self._stepper.step(progress.step)
@@ -136,10 +138,10 @@ class Session:
             self._after_step(result, last=progress.step == total)
             if self._writer.blocked:
                 self._wait_for_room()
-        if self._interrupts.signal is not None and progress.step < total:
-            self._stop()
         with self._clock("checkpoint"):
             self._writer.wait(self._while_waiting)
+        if self._interrupts.signal is not None and (progress.step < total or self._writer.blocked):
+            self._stop()
         self._display.end()
         report = TimeReport(self._clock.totals(), progress.tokens - started, self._mean_mfu(started))
         self._display.note(str(report))
@@ -147,7 +149,9 @@ class Session:
 
     def _after_step(self, result: StepResult, *, last: bool) -> None:
         training, step = self._training, self._progress.step
-        if result.skipped:
+        if result.skipped and result.tokens:
+            _log.info("step %d is skipped: fp16 overflow; loss scale %g", step, self._stepper.scaler.scale)
+        elif result.skipped:
             notice = self._watch.skipped(step)
             self._display.warn(str(notice))
             _log.warning("%s", notice)
@@ -189,9 +193,7 @@ class Session:
                     _log.warning("%s", notice)
         row = self._metrics.write(step, values)
         self._display.row(row)
-        self._directory.update_state(
-            status="running", step=step, total_steps=self._plan.total_steps, loss=values.get("train/loss")
-        )
+        self._tell(step=step, **({"loss": values["train/loss"]} if logs else {}))
         _log.info("%s", "  ".join(f"{key} {value}" for key, value in row.items()))
 
     def _evaluates(self, step: int, *, last: bool) -> bool:
@@ -233,7 +235,6 @@ class Session:
         if self._saved_step == self._progress.step:
             return
         with self._clock("checkpoint"):
-            self._metrics.sync()
             self._writer.wait(self._while_waiting)
             self._writer.submit(self._snapshot())
             if not self._training.async_save:
@@ -241,7 +242,7 @@ class Session:
         self._saved_step = self._progress.step
         best = self.best_name()
         if best is not None:
-            self._directory.update_state(best=best)
+            self._tell(best=best)
 
     def best_name(self) -> str | None:
         """The best checkpoint's folder; None when nothing was evaluated."""
@@ -266,8 +267,22 @@ class Session:
                 "scaler": self._stepper.scaler.state_dict(),
                 "order_version": ORDER_VERSION,
             },
-            write_rest=self._write_configs,
+            write_rest=self._write_rest,
         )
+
+    def _write_rest(self, folder: Path) -> None:
+        """In the writer's thread. A resume needs the rows up to its step: they are on disk before it is."""
+        self._metrics.sync()
+        self._write_configs(folder)
+
+    def _tell(self, **changes: Any) -> None:
+        """Update `state.json`. It is for onlookers: a full disk does not stop the training for it."""
+        try:
+            self._directory.update_state(**changes)
+        except RunError as error:
+            if not disk_is_full(error.__cause__):
+                raise
+            _log.warning("%s", error)
 
     def _copied(self, kind: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
         """Copies in memory that is kept for the next time; the writer has finished with them by then."""
@@ -293,11 +308,11 @@ class Session:
             self.save()
             with self._clock("checkpoint"):
                 self._writer.wait(self._while_waiting)
-        self._directory.update_state(
-            status="interrupted", step=self._progress.step, message=f"stopped by {name}"
-        )
+        self._tell(status="interrupted", step=self._progress.step, message=f"stopped by {name}")
         self._display.end()
-        self._display.note("saved; the same command with --resume auto goes on from here")
+        if self._writer.blocked:
+            self._display.warn(f"checkpoint {self._progress.step} is not saved: the disk is full")
+        self._display.note("the same command with --resume auto goes on from the newest checkpoint")
         self._interrupts.leave()
 
     def _wait_for_room(self) -> None:

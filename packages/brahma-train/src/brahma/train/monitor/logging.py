@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import warnings
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from brahma.core.errors import RunError
@@ -13,6 +13,17 @@ from brahma.core.errors import RunError
 _LIBRARIES = ("transformers", "torch", "huggingface_hub")
 _FORMAT = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
 _DATE = "%Y-%m-%d %H:%M:%S%z"
+
+
+class _LogFile(logging.FileHandler):
+    """A line that the disk has no room for is lost: neither the run nor the terminal suffers from it."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802
+        pass
+
+    def close(self) -> None:
+        with suppress(OSError):
+            super().close()
 
 
 @contextmanager
@@ -39,7 +50,7 @@ def open_run_log(path: Path) -> Iterator[None]:
 def _handler(path: Path) -> logging.Handler:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handler = logging.FileHandler(path, encoding="utf-8", errors="backslashreplace")
+        handler = _LogFile(path, encoding="utf-8", errors="backslashreplace")
     except OSError as error:
         raise RunError(
             "the log cannot be written",

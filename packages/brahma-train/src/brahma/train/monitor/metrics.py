@@ -12,6 +12,7 @@ import json
 import logging
 import math
 import os
+import threading
 import time
 from collections.abc import Mapping
 from numbers import Integral
@@ -50,6 +51,7 @@ class MetricsWriter:
         self._attempt = attempt
         self._trackers = trackers
         self._pending = b""
+        self._lock = threading.Lock()  # the thread that writes checkpoints calls `sync`
         try:
             self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
         except OSError as error:
@@ -63,8 +65,9 @@ class MetricsWriter:
     def write(self, step: int, values: Mapping[str, float | int | None]) -> Row:
         """Append the row of `step` and return it. A value of None was not measured and is left out."""
         row = _row(step, self._attempt, values)
-        held_back = bool(self._pending)
-        self._pending += _line(row)
+        with self._lock:
+            held_back = bool(self._pending)
+            self._pending += _line(row)
         try:
             self._flush()
         except OSError as error:
@@ -107,8 +110,9 @@ class MetricsWriter:
                 self._trackers.close()
 
     def _flush(self) -> None:
-        while self._pending:  # a full disk may take a part of a line: the rest follows at the next call
-            self._pending = self._pending[os.write(self._file, self._pending) :]
+        with self._lock:
+            while self._pending:  # a full disk may take a part of a line: the rest follows at the next call
+                self._pending = self._pending[os.write(self._file, self._pending) :]
 
     def __enter__(self) -> MetricsWriter:
         return self
