@@ -64,7 +64,7 @@ MORE: dict[str, str] = {
     "training_config.gradient_accumulation_steps": "Micro-batches added up before an optimizer step.",
     "training_config.epochs": "Times that the data is gone through.",
     "training_config.warmup_steps": "Steps over which the rate rises to `lr`.",
-    "training_config.optimizer": "`adamw`, or a plugin's.",
+    "training_config.optimizer": "One of those installed; the options of those built in stand below.",
     "training_config.adam_beta1": "Decay of the mean of the gradients.",
     "training_config.adam_beta2": "Decay of the mean of their squares.",
     "training_config.adam_epsilon": "Added to the root of that mean.",
@@ -174,12 +174,8 @@ def _field_row(path: KeyPath, annotation: Any, info: FieldInfo) -> Sequence[str]
 
 
 def description(path: KeyPath, info: FieldInfo) -> str:
-    """What a key does: its docstring, else what stands here.
-
-    Raises:
-        KeyError: neither exists.
-    """
-    return " ".join((info.description or MORE[".".join(map(str, path))]).split())
+    """What a key does: its docstring, else what stands here; empty when neither exists."""
+    return " ".join((info.description or MORE.get(".".join(map(str, path)), "")).split())
 
 
 def _default(info: FieldInfo, inner: bool) -> str:
