@@ -189,7 +189,7 @@ def peer_model(workload: Workload) -> PreTrainedModel:
 def _matrix_rates() -> dict[str, float]:
     import torch
 
-    from brahma.train.monitor import measure_matrix_rate
+    from brahma.core.devices import measure_matrix_rate
 
     kinds = {"bf16": torch.bfloat16, "float32": torch.float32}
     return {name: measure_matrix_rate(dtype, seconds=MATRIX_SECONDS) for name, dtype in kinds.items()}

@@ -11,8 +11,9 @@ import time
 
 import pytest
 
+from brahma.core.sizes import duration, size
 from brahma.train.monitor import Display, open_display
-from brahma.train.monitor.formatting import duration, figures, size, sparkline
+from brahma.train.monitor.formatting import figures, sparkline
 from brahma.train.monitor.plain import PlainRenderer
 from brahma.train.monitor.progress import Pace
 

@@ -1,10 +1,10 @@
 """Brahma: train your own language model, and trust the result.
 
-    from brahma import Dataset, Evaluator, ModelSpec, Trainer
+from brahma import Dataset, Evaluator, ModelSpec, Trainer
 
-    data = Dataset.from_file("chat.jsonl")
-    run = Trainer(ModelSpec.preset("micro"), data, lr=3e-4, epochs=1).fit()
-    score = Evaluator(run.best).evaluate_custom("held_out.jsonl")
+data = Dataset.from_file("chat.jsonl")
+run = Trainer(ModelSpec.preset("micro"), data, lr=3e-4, epochs=1).fit()
+score = Evaluator(run.best).evaluate_custom("held_out.jsonl")
 """
 
 __path__ = __import__("pkgutil").extend_path(__path__, __name__)

@@ -54,9 +54,9 @@ class Entry:
 
 @dataclass(frozen=True, kw_only=True)
 class OptimizerEntry(Entry):
-    """target: `(parameters: list[ParameterGroup], training: TrainingSection, options) -> torch.optim.Optimizer`.
+    """target: `(groups: list[ParameterGroup], training: TrainingSection, options) -> Optimizer` of torch.
 
-    A group is `{"params": [...], "weight_decay": float, "names": [...]}`; the learning rate is set before each step.
+    A group is `{"params": [...], "names": [...], "weight_decay": float}`; `lr` is set before each step.
     """
 
     kind: ClassVar[str] = "optimizer"
@@ -97,7 +97,7 @@ class ReaderEntry(Entry):
 
 @dataclass(frozen=True, kw_only=True)
 class FilterEntry(Entry):
-    """target: `(options) -> Callable[[str], bool | str]`: True keeps a document, a string is the reason to drop it."""
+    """target: `(options) -> Callable[[str], bool | str]`: True keeps a document, a string says why not."""
 
     kind: ClassVar[str] = "filter"
 

@@ -88,7 +88,9 @@ class ConfigError(BrahmaError):
     def __str__(self) -> str:
         if not self.problems:
             return super().__str__()
-        listed = "\n\n".join("  " + str(p).replace("\n\nhint:", "\n  hint:").replace("\n", "\n  ") for p in self.problems)
+        listed = "\n\n".join(
+            "  " + str(p).replace("\n\nhint:", "\n  hint:").replace("\n", "\n  ") for p in self.problems
+        )
         return f"{super().__str__()}\n\n{listed}"
 
 

@@ -23,6 +23,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from brahma.core.checkpoints import list_checkpoints
 from brahma.core.errors import RunError
 from brahma.core.suggest import suggestion
 
@@ -238,12 +239,7 @@ class Run:
     @property
     def checkpoints(self) -> list[Path]:
         """Folders of the complete checkpoints (those with a manifest), by step."""
-        found = []
-        for folder in self._paths.checkpoints.glob("checkpoint-*"):
-            step = folder.name.removeprefix("checkpoint-")
-            if step.isdecimal() and (folder / "manifest.json").is_file():
-                found.append((int(step), folder))
-        return [folder for _, folder in sorted(found)]
+        return list_checkpoints(self._paths.checkpoints)
 
     @property
     def last(self) -> Path:

@@ -16,6 +16,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from transformers.utils import logging as transformers_logging
 
 from brahma.core.config import ResolvedConfig, diff
+from brahma.core.devices import measure_matrix_rate
 from brahma.core.environment import describe_environment
 from brahma.core.errors import BrahmaError, ResumeError
 from brahma.core.models.forward import decoder_of
@@ -38,7 +39,6 @@ from brahma.train.monitor import (
     SystemSampler,
     TimeAccount,
     check_schedule,
-    measure_matrix_rate,
     model_flops_per_token,
     open_display,
     open_run_log,

@@ -16,6 +16,12 @@ def brahma_optimizers() -> Iterable[OptimizerEntry]:
         summary="AdamW with decoupled weight decay",
         options="brahma.train.optimizers:AdamWOptions",
     )
+    yield OptimizerEntry(
+        name="muon",
+        target="brahma.train.muon:muon",
+        summary="Muon for hidden matrices, AdamW for the rest",
+        options="brahma.train.muon:MuonOptions",
+    )
 
 
 @hookimpl

@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple
 import torch
 
 from brahma.core.config import TrainingSection
-from brahma.train.monitor import measure_matrix_rate
+from brahma.core.devices import measure_matrix_rate
 
 Name = Literal["float32", "bf16", "fp16"]
 _WORTH = 1.3  # bf16 must multiply matrices this much faster than float32

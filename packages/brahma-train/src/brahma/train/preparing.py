@@ -15,6 +15,7 @@ from brahma.core.errors import ConfigError, DataError, ModelError
 from brahma.core.models import build_model, check_packable, load_model
 from brahma.core.runs import RunDirectory, write_json
 from brahma.core.spec import ModelSpec
+from brahma.data.cache import DamagedDataError
 from brahma.data.prepare import PreparedData, Progress, prepare
 from brahma.data.tokenizer import (
     check_tokenizer_fits,
@@ -83,9 +84,7 @@ def open_data(
     if saved is not None:
         try:
             return PreparedData.open(saved)
-        except DataError as error:
-            if "missing or damaged" not in error.message:
-                raise
+        except DamagedDataError as error:
             _log.warning("%s; preparing the data again", error)
     with display.task("tokenising", unit="bytes") as task:
 

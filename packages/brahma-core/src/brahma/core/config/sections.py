@@ -96,7 +96,7 @@ class ModelSection(Section):
 class TokenizerTraining(Section):
     """`tokenizer.train`: train a byte-level BPE tokenizer on the training text."""
 
-    vocab_size: Annotated[int, Field(ge=260)] = 8192
+    vocab_size: Annotated[int, Field(ge=262)] = 8192
     """Ids, special tokens included (0 pad, 1 bos, 2 eos)."""
     min_frequency: Count = 2
     """A pair must occur this often to become a token."""

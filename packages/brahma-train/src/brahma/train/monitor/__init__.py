@@ -28,7 +28,6 @@ from brahma.train.monitor.system import SystemSampler
 from brahma.train.monitor.throughput import (
     FlopsPerToken,
     flops_per_token,
-    measure_matrix_rate,
     mfu,
     model_flops_per_token,
 )
@@ -52,7 +51,6 @@ __all__ = [
     "check_schedule",
     "flops_per_token",
     "last_step",
-    "measure_matrix_rate",
     "mfu",
     "model_flops_per_token",
     "open_display",

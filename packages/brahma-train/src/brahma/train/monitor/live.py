@@ -14,7 +14,8 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from brahma.train.monitor.formatting import duration, figures, sparkline
+from brahma.core.sizes import duration
+from brahma.train.monitor.formatting import figures, sparkline
 from brahma.train.monitor.progress import Pace, Work
 
 _REFRESHES_PER_SECOND = 2  # a refresh costs about a millisecond of the training thread's time

@@ -6,7 +6,8 @@ from collections import deque
 from collections.abc import Callable
 from time import monotonic
 
-from brahma.train.monitor.formatting import amount, duration
+from brahma.core.sizes import duration
+from brahma.train.monitor.formatting import amount
 
 WORTH_A_LINE = 0.5  # seconds that work must take to be mentioned when it is done
 _RECENT = 100  # observations that the pace is taken over

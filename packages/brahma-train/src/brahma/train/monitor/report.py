@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from brahma.core.sizes import duration
 from brahma.train.monitor.clock import Phase
-from brahma.train.monitor.formatting import duration
 
 _LABELS: dict[Phase, str] = {
     "data": "data",

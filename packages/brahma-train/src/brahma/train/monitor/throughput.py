@@ -7,14 +7,11 @@ needs, over what the machine does at its best. Both conventions for the former a
 from __future__ import annotations
 
 from dataclasses import dataclass
-from time import perf_counter
 from typing import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedModel
-
-_SIZE = {"cpu": 2048, "cuda": 8192}  # a GPU reaches its rate only on larger matrices
 
 
 @dataclass(frozen=True)
@@ -75,29 +72,3 @@ def mfu(tokens_per_second: float, flops: float, peak: float) -> float:
         peak: FLOP/s, of `measure_matrix_rate` or a data sheet.
     """
     return tokens_per_second * flops / peak
-
-
-def measure_matrix_rate(
-    dtype: torch.dtype, device: torch.device | str = "cpu", seconds: float = 0.3
-) -> float:
-    """FLOP/s of a square matrix product in `dtype` on `device`: the best of repeats within `seconds`.
-
-    2048³ on a CPU, 8192³ on a GPU. Takes no number from the global generators.
-    """
-    import torch
-
-    place = torch.device(device)
-    size = _SIZE.get(place.type, _SIZE["cpu"])
-    generator = torch.Generator(place).manual_seed(0)
-    left, right = (torch.randn(size, size, generator=generator, device=place).to(dtype) for _ in range(2))
-    out = torch.empty_like(left)
-    torch.matmul(left[:64, :64], right[:64, :64])  # loads the library
-    best, end = float("inf"), perf_counter() + seconds
-    while True:
-        start = perf_counter()
-        torch.matmul(left, right, out=out)
-        if place.type == "cuda":
-            torch.cuda.synchronize(place)
-        best = min(best, perf_counter() - start)
-        if perf_counter() > end:
-            return 2 * size**3 / best
