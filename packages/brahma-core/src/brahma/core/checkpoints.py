@@ -33,11 +33,12 @@ def write_manifest(folder: Path) -> None:
     (folder / MANIFEST).write_text(json.dumps({"files": rows}, indent=1) + "\n")
 
 
-def verify(folder: Path, *, without: Collection[str] = ()) -> None:
+def verify(folder: Path, *, without: Collection[str] = (), needed: Collection[str] = ()) -> None:
     """Hold each file against the manifest.
 
     Args:
         without: files that are not read, and so not checked.
+        needed: files that the manifest must list.
 
     Raises:
         CheckpointError: a file is missing, cut short or changed; it is named.
@@ -47,6 +48,9 @@ def verify(folder: Path, *, without: Collection[str] = ()) -> None:
         expected = {str(name): (int(row["size"]), str(row["sha256"])) for name, row in rows.items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise _damaged(folder / MANIFEST, f"the manifest cannot be read ({type(error).__name__})") from error
+    for name in needed:
+        if name not in expected:
+            raise _damaged(folder / MANIFEST, f"the manifest does not list {name}")
     for name, (size, sha256) in expected.items():
         if name not in without and (problem := _problem(folder / name, size, sha256)):
             raise _damaged(folder / name, problem)

@@ -13,7 +13,6 @@ A folder without a valid manifest does not exist for the reader.
 from __future__ import annotations
 
 import errno
-import hashlib
 import json
 import logging
 import os
@@ -27,9 +26,9 @@ from typing import Any
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from brahma.core.checkpoints import MANIFEST, verify, write_manifest
 from brahma.core.errors import CheckpointError
 
-MANIFEST = "manifest.json"
 _NEEDED = ("model.safetensors", "optimizer.safetensors", "trainer_state.json")
 _RETRY_SECONDS = 5.0
 
@@ -87,17 +86,9 @@ def _fill(folder: Path, snapshot: Snapshot) -> None:
     for name, tensors in (("model", snapshot.model), ("optimizer", snapshot.optimizer)):
         save_file(dict(tensors), folder / f"{name}.safetensors", metadata={"format": "pt"})
     (folder / "trainer_state.json").write_text(json.dumps(snapshot.state, indent=1, allow_nan=False) + "\n")
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
-    manifest = {
-        "step": snapshot.step,
-        "files": {
-            str(path.relative_to(folder)): {"size": path.stat().st_size, "sha256": _sha256(path)}
-            for path in files
-        },
-    }
-    for path in files:
+    for path in folder.rglob("*"):
         _fsync(path)
-    (folder / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n")
+    write_manifest(folder)
     _fsync(folder / MANIFEST)
     _fsync(folder)
 
@@ -116,21 +107,7 @@ def verify_checkpoint(folder: Path) -> dict[str, Any]:
     Raises:
         CheckpointError: a file is missing, cut short or changed; it is named.
     """
-    try:
-        manifest = json.loads((folder / MANIFEST).read_text())
-        files = {str(name): (int(row["size"]), str(row["sha256"])) for name, row in manifest["files"].items()}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise _damaged(folder / MANIFEST, f"the manifest cannot be read ({type(error).__name__})") from error
-    if unlisted := [name for name in _NEEDED if name not in files]:
-        raise _damaged(folder / MANIFEST, f"the manifest does not list {unlisted[0]}")
-    for name, (size, sha256) in files.items():
-        path = folder / name
-        if not path.is_file():
-            raise _damaged(path, "the file is missing")
-        if path.stat().st_size != size:
-            raise _damaged(path, f"it has {path.stat().st_size:,} bytes instead of {size:,}")
-        if _sha256(path) != sha256:
-            raise _damaged(path, "its content has changed: the SHA-256 differs")
+    verify(folder, needed=_NEEDED)
     state: dict[str, Any] = json.loads((folder / "trainer_state.json").read_text())
     return state
 
@@ -291,17 +268,6 @@ class CheckpointWriter:
             return False
         self.blocked = None
         return True
-
-
-def _damaged(path: Path, what: str) -> CheckpointError:
-    return CheckpointError(
-        what, where=str(path), hint="the checkpoint before it is used; remove or restore the damaged one"
-    )
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _fsync(path: Path) -> None:
