@@ -9,9 +9,10 @@ import json
 import sysconfig
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
-from itertools import count
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from brahma import Dataset, ModelSpec
 from brahma.data.order import Order
@@ -36,6 +37,8 @@ QUICK_MODEL = MODEL | {
     "vocab_size": 512,
 }
 _QUICK_MODULES = 30
+_DOCUMENT_CHARACTERS = 1_000_000
+_SEEDS = range(42, 10_042)
 
 
 @dataclass(frozen=True)
@@ -48,8 +51,9 @@ class Workload:
         packs: folder of the pack table.
         seq_length: tokens of a window.
         batch_size: windows of a step.
-        seed: of the weights and the order; chosen so that every window of the run is full.
-        document_length: mean length of the piece of a document that a token lies in, of at most a window.
+        seed: of the weights and the order; chosen so that every window of the run is full and, where the
+            text allows it, lies in one document, so that both sides do the same arithmetic.
+        document_length: mean length of the piece of a document that a token of the run lies in.
     """
 
     folder: Path
@@ -128,14 +132,16 @@ def prepare(folder: Path, *, steps: int, data: Path | None, quick: bool) -> Work
         packing="concat",
         directory=folder / "data" / ".cache",
     ).train
-    lengths = packs.segments["length"].astype(float)
+    seed = _choose_seed(packs, steps * Workload.batch_size)
+    chosen = Order(len(packs), seed).packs(0, steps * Workload.batch_size)
+    lengths = np.diff(packs.batch(chosen).cu_seqlens).astype(float)
     workload = Workload(
         folder=folder,
         text=text,
         tokenizer=folder / "tokenizer",
         packs=packs.folder,
         steps=steps,
-        seed=_seed_of_full_windows(packs, steps * Workload.batch_size),
+        seed=seed,
         document_length=float((lengths**2).sum() / lengths.sum()),
         model=dict(model),
         seq_length=seq_length,
@@ -145,16 +151,25 @@ def prepare(folder: Path, *, steps: int, data: Path | None, quick: bool) -> Work
 
 
 def write_text(path: Path, *, quick: bool = False) -> Path:
-    """The standard library's modules as JSON Lines, without those that the quickstart holds out."""
+    """The standard library's modules as JSON Lines, without those that the quickstart holds out.
+
+    They are joined to documents of a megabyte, so that few windows hold the border between two.
+    """
     modules, _ = split_modules(read_modules(Path(sysconfig.get_path("stdlib"))))
-    chosen = modules[:_QUICK_MODULES] if quick else modules
-    path.write_text("".join(json.dumps({"text": module.text}) + "\n" for module in chosen))
+    documents = [""]
+    for module in modules[:_QUICK_MODULES] if quick else modules:
+        if len(documents[-1]) > _DOCUMENT_CHARACTERS:
+            documents.append("")
+        documents[-1] += module.text
+    path.write_text("".join(json.dumps({"text": text}) + "\n" for text in documents))
     return path
 
 
-def _seed_of_full_windows(packs: Packs, windows: int) -> int:
-    """The first seed from 42 on whose order keeps windows that are not full out of the run."""
+def _choose_seed(packs: Packs, windows: int) -> int:
+    """The first seed whose order begins with full windows of one document each, else with full ones."""
     full = packs.supervised == packs.seq_length
-    if windows > int(full.sum()):
-        raise SystemExit(f"error: the text has {int(full.sum())} full windows, the run needs {windows}")
-    return next(seed for seed in count(42) if full[Order(len(packs), seed).packs(0, windows)].all())
+    for wanted in (full & (np.diff(packs.offsets) == 1), full):
+        for seed in _SEEDS:
+            if wanted[Order(len(packs), seed).packs(0, windows)].all():
+                return seed
+    raise SystemExit(f"error: the text has {int(full.sum())} full windows, too few for a run of {windows}")

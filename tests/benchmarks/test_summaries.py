@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from benchmarks.contenders import VARIANTS, Measurement
 from benchmarks.overheads import Dense, costs_table
-from benchmarks.train_cpu import check_same_start, flops, parse, ratio, summarise, target_table
+from benchmarks.train_cpu import (
+    check_same_start,
+    check_same_work,
+    flops,
+    parse,
+    ratio,
+    summarise,
+    target_table,
+)
 from benchmarks.workload import MODEL, Workload
 
 WORKLOAD = Workload(
@@ -75,6 +84,16 @@ def test_variants_that_begin_at_other_losses_are_refused() -> None:
     check_same_start([measurement("a", 1.0, 9.0), measurement("b", 1.0, 9.01)])
     with pytest.raises(AssertionError, match="not the same start"):
         check_same_start([measurement("a", 1.0, 9.0), measurement("b", 1.0, 9.1)])
+
+
+def test_float32_losses_that_differ_are_refused_where_the_work_is_the_same() -> None:
+    runs = {
+        "brahma-float32": [measurement("brahma-float32", 1.0, 9.0)],
+        "transformers-float32": [measurement("transformers-float32", 1.0, 9.1)],
+    }
+    check_same_work(runs, WORKLOAD)  # the peer's documents see each other
+    with pytest.raises(AssertionError, match="is not"):
+        check_same_work(runs, replace(WORKLOAD, document_length=512.0))
 
 
 def test_the_share_of_the_overheads_shows_its_arithmetic() -> None:
