@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-MATRIX_SECONDS = 1.0
+MATRIX_SECONDS = 0.5
 OURS, PEER = "brahma", "transformers"
 KINDS: dict[str, dict[str, bool]] = {
     "float32": {"bf16": False, "compile": False},

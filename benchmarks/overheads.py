@@ -1,6 +1,6 @@
 """What everything around the step costs: logging, metrics, trackers, checkpoints, starting, tokenising.
 
-    python benchmarks/overheads.py --write      # 7 to 9 minutes on two idle cores
+    python benchmarks/overheads.py --write      # about 7 minutes on two idle cores
     python benchmarks/overheads.py --quick      # a tiny model, to see that everything works
 
 Dense runs (a row at each step, a checkpoint every few) alternate with bare ones; what one row and one

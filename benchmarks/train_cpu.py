@@ -1,6 +1,6 @@
 """Tokens per second and peak memory of Brahma and of the Hugging Face Trainer, on this machine's processor.
 
-    python benchmarks/train_cpu.py --write      # 10 to 12 minutes on two idle cores
+    python benchmarks/train_cpu.py --write      # about 11 minutes on two idle cores
     python benchmarks/train_cpu.py --quick      # a tiny model, to see that everything works
 
 Both train the same model of 30 million parameters from the same weights on the same windows in the same
