@@ -13,8 +13,7 @@ BrahmaError
 ├── CheckpointError        a checkpoint that is damaged, missing or cannot be written
 ├── TrainingError          training itself failed: NaN, out of memory
 ├── DeviceError            the machine cannot do what was asked
-├── PluginError            a plugin is broken, doubled or incompatible
-└── MissingDependencyError a package or feature that is configured is not installed
+└── PluginError            a plugin is broken, doubled or incompatible
 """
 
 from __future__ import annotations
@@ -140,7 +139,3 @@ class DeviceError(BrahmaError):
 
 class PluginError(BrahmaError):
     """A plugin is broken, doubled, or written for another version of the contract."""
-
-
-class MissingDependencyError(BrahmaError):
-    """Something that is configured is not installed; the hint is the command that installs it."""

@@ -87,6 +87,6 @@ def _missing(path: Path) -> DataError:
     hint = (
         f"Did you mean {path.with_name(close)}?"
         if close
-        else "Check the path; it is relative to where you are"
+        else "Check the path; in a configuration it is relative to that file, else to the working directory"
     )
     return DataError("there is no such file or folder", where=str(path), hint=hint)

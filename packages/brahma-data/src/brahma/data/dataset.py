@@ -212,6 +212,7 @@ class Dataset:
 
     def _recognise(self) -> tuple[Kind, str]:
         """The format, and the place of the first valid row."""
+        first: RowError | None = None
         for raw in self._read(self.sources):
             try:
                 if isinstance(raw, BadRow):
@@ -219,10 +220,11 @@ class Dataset:
                 self.format = self._format_of(raw)
                 self._row(raw)
                 return self.format, place(raw.source, raw.line)
-            except RowError:
+            except RowError as error:
                 if self.options.on_bad_row == "error":
                     raise
-        raise self._no_valid_row()
+                first = first or error
+        raise self._no_valid_row(first)
 
     def _format_of(self, raw: RawRow) -> Kind:
         if self.options.format != "auto":
@@ -250,9 +252,11 @@ class Dataset:
             hint="Train on one format at a time, or convert one of them",
         )
 
-    def _no_valid_row(self) -> DataError:
+    def _no_valid_row(self, first: RowError | None) -> DataError:
         where = ", ".join(map(str, self.sources[:3])) or str(ROWS_IN_MEMORY)
-        return DataError("no valid row", where=where, hint='Set on_bad_row to "error" to see what is wrong')
+        why = None if first is None else f"the first bad one: {first.where}: {first.message}"
+        hint = first.hint if first is not None else "Give a file that holds rows"
+        return DataError("no valid row", where=where, why=why, hint=hint)
 
     def _indexed(self) -> _Index:
         if self._index is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -15,13 +15,14 @@ import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from transformers.utils import logging as transformers_logging
 
-from brahma.core.config import ResolvedConfig, diff
+from brahma.core.config import ResolvedConfig
 from brahma.core.devices import measure_matrix_rate
 from brahma.core.environment import describe_environment
 from brahma.core.errors import BrahmaError, ResumeError
 from brahma.core.models.forward import decoder_of
 from brahma.core.plugins import get_plugins
 from brahma.core.runs import RunDirectory, read_metrics, write_json
+from brahma.core.sizes import duration
 from brahma.data.order import ORDER_VERSION
 from brahma.data.packs import Packs
 from brahma.data.prepare import PreparedData
@@ -55,18 +56,6 @@ from brahma.train.trial import steps_that_fit
 from brahma.train.weights import MasterWeights
 
 _log = logging.getLogger(__name__)
-
-# What a run may be resumed with another value of: nothing here changes a bit of its weights.
-_FREE_TO_CHANGE = (
-    "training_config.logging_steps",
-    "training_config.save_steps",
-    "training_config.save_total_limit",
-    "training_config.async_save",
-    "training_config.trackers",
-    "data_config.workers",
-    "output_dir",
-    "run_name",
-)
 
 
 @dataclass(frozen=True)
@@ -102,8 +91,8 @@ class Attempt:
         self._directory = directory
         self._interrupts = Interrupts()
 
-    def run(self) -> None:
-        """To the end of the run. See `Trainer.fit` for what it raises."""
+    def run(self, notices: Sequence[str] = ()) -> None:
+        """To the end of the run; `notices` are said first. See `Trainer.fit` for what it raises."""
         transformers_logging.disable_progress_bar()
         keep_freed_memory()
         with ExitStack() as stack:
@@ -111,7 +100,8 @@ class Attempt:
             display = stack.enter_context(open_display())
             stack.enter_context(self._recorded())
             display.note(f"run {self._directory.name}: {self._directory.root}")
-            self._pin_configuration()
+            for notice in notices:
+                display.warn(notice)
             self._train(display, stack)
             self._directory.update_state(status="finished", message="")
 
@@ -131,26 +121,6 @@ class Attempt:
             _log.exception("the run failed: this is a bug")
             self._directory.update_state(status="failed", message=f"{type(error).__name__}: {error}")
             raise
-
-    def _pin_configuration(self) -> None:
-        """Keep the configuration, or refuse one that differs from what the run began with.
-
-        Raises:
-            ResumeError: with each key that changed.
-        """
-        path = self._directory.config
-        if not path.exists():
-            write_json(path, {"config": self._resolved.to_dict(), "origins": dict(self._resolved.origins)})
-            return
-        before = json.loads(path.read_text())["config"]
-        changed = [each for each in diff(before, self._resolved) if not each[0].startswith(_FREE_TO_CHANGE)]
-        if changed:
-            raise ResumeError(
-                f"the configuration differs from what run {self._directory.name} began with",
-                where=str(path),
-                why="; ".join(f"{key} was {old!r}, is {new!r}" for key, old, new in changed),
-                hint="put the old values back, or start a new run under another run_name",
-            )
 
     def _train(self, display: Display, stack: ExitStack) -> None:
         sweep(self._directory.checkpoints)
@@ -202,8 +172,13 @@ class Attempt:
         stepper = self._stepper(parts)
         if minutes is None:
             return stepper
-        steps = steps_that_fit(stepper, minutes)
-        display.note(f"{minutes:g} minutes are enough for about {steps:,} steps")
+        kept = self._directory.root / "plan.json"  # a kill before the first checkpoint changes nothing
+        if kept.exists():
+            steps = int(json.loads(kept.read_text())["total_steps"])
+        else:
+            steps = steps_that_fit(stepper, minutes)
+            write_json(kept, {"total_steps": steps})
+        display.note(f"about {steps:,} steps fit into {duration(60 * minutes)}")
         return self._stepper(replace(parts, state={"total_steps": steps}))
 
     def _stepper(self, parts: Parts) -> Stepper:

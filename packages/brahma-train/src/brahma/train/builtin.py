@@ -14,19 +14,19 @@ def brahma_optimizers() -> Iterable[OptimizerEntry]:
         name="adamw",
         target="brahma.train.optimizers:adamw",
         summary="AdamW with decoupled weight decay",
-        options="brahma.train.optimizers:AdamWOptions",
+        options="brahma.train.choices:AdamWOptions",
     )
     yield OptimizerEntry(
         name="muon",
         target="brahma.train.muon:muon",
         summary="Muon for hidden matrices, AdamW for the rest",
-        options="brahma.train.muon:MuonOptions",
+        options="brahma.train.choices:MuonOptions",
     )
 
 
 @hookimpl
 def brahma_schedules() -> Iterable[ScheduleEntry]:
-    options = "brahma.train.schedules:DecayOptions"
+    options = "brahma.train.choices:DecayOptions"
     yield ScheduleEntry(
         name="linear", target="brahma.train.schedules:linear", summary="straight down", options=options
     )

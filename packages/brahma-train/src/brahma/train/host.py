@@ -7,14 +7,13 @@ import platform
 
 import torch
 
-from brahma.core.environment import cores
-
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # numbers of glibc's mallopt(3)
 
 
 def set_threads(threads: int | None) -> int:
-    """Use this many CPU threads, or one a core; the number in use."""
-    torch.set_num_threads(threads or cores())
+    """Use this many CPU threads; None leaves torch's own choice: a core each, or `OMP_NUM_THREADS`."""
+    if threads is not None:
+        torch.set_num_threads(threads)
     return torch.get_num_threads()
 
 

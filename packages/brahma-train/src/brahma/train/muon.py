@@ -8,19 +8,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from brahma.core.config import Section, TrainingSection
-from brahma.train.optimizers import AdamWOptions, ParameterGroup, adamw
+from brahma.core.config import TrainingSection
+from brahma.train.choices import AdamWOptions, MuonOptions
+from brahma.train.optimizers import ParameterGroup, adamw
 
 _NOT_MATRICES = ("embed", "lm_head", "wte", "wpe")  # tables and heads: their rows are no directions
-
-
-class MuonOptions(Section):
-    """Options of muon."""
-
-    momentum: float = 0.95
-    nesterov: bool = True
-    ns_steps: int = 5
-    """Newton-Schulz iterations of the orthogonalisation."""
 
 
 def muon(

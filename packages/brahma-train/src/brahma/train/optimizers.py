@@ -8,7 +8,8 @@ from typing import TypedDict
 import torch
 from torch import Tensor
 
-from brahma.core.config import Section, TrainingSection
+from brahma.core.config import TrainingSection
+from brahma.train.choices import AdamWOptions
 
 
 class ParameterGroup(TypedDict):
@@ -34,13 +35,6 @@ def parameter_groups(named: Iterable[tuple[str, Tensor]], *, weight_decay: float
         group["params"].append(parameter)
         group["names"].append(name)
     return [group for group in (decayed, kept) if group["params"]]
-
-
-class AdamWOptions(Section):
-    """Options of adamw."""
-
-    fused: bool = True
-    """One kernel for the whole update."""
 
 
 def adamw(

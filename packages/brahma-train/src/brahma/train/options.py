@@ -47,3 +47,5 @@ class TrainerOptions(TypedDict, total=False):
     init_seed: int | None
     threads: int | None
     trackers: list[NamedOptions]
+    # evaluation
+    evaluation: dict[str, Any]

@@ -4,18 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import Field
-
-from brahma.core.config import Section
-
-
-class DecayOptions(Section):
-    """Options of linear and cosine."""
-
-    min_ratio: Annotated[float, Field(ge=0, le=1)] = 0.0
-    """The rate's floor at the end, as a part of `lr`."""
+from brahma.train.choices import DecayOptions
 
 
 def linear(progress: float, options: DecayOptions) -> float:

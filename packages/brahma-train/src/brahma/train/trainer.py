@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import Any, Literal, Unpack
 
 from brahma.core.config import Config, ResolvedConfig, load_config, resolve_config, sectioned
+from brahma.core.config.choices import check_choices
 from brahma.core.presets import PRESETS
 from brahma.core.runs import Run, RunDirectory, create_run, latest_run
 from brahma.core.spec import ModelSpec
 from brahma.data import Dataset
 from brahma.data.rows import ROWS_IN_MEMORY
 from brahma.train.options import TrainerOptions
+from brahma.train.pinned import pin_configuration
 from brahma.train.sources import Sources, open_dataset, open_validation
 
 Resume = Literal["never", "auto"]
@@ -98,14 +100,21 @@ class Trainer:
             BrahmaError: what is wrong, where and what to do; nothing that was saved is lost.
             KeyboardInterrupt, SystemExit: it was asked to stop; a checkpoint is written.
         """
+        check_choices(self._resolved)
+        from brahma.train.attempt import Attempt  # torch and transformers: seconds
+        from brahma.train.backends import choose_backend
+
+        choose_backend(self.config.training.backend.name)
         directory = self._claim(resume)
         with directory.lock():
+            changed = pin_configuration(directory, self._resolved)
             state = directory.read_state()
-            if state is not None and state.status == "finished":
-                return Run(directory)
-            from brahma.train.attempt import Attempt  # torch and transformers: seconds
-
-            Attempt(self._resolved, Sources(self._spec, self._rows, self._validation), directory).run()
+            if state is None or state.status != "finished":
+                notices = [
+                    f"{key} has changed since the run began: the last bits may differ" for key in changed
+                ]
+                sources = Sources(self._spec, self._rows, self._validation)
+                Attempt(self._resolved, sources, directory).run(notices)
         return Run(directory)
 
     def _claim(self, resume: Resume | str | Path) -> RunDirectory:

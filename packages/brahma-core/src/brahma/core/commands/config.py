@@ -16,8 +16,10 @@ import click
 def check(file: Path, overrides: tuple[str, ...]) -> None:
     """Check a configuration FILE; print its values that are not defaults, and where each comes from."""
     from brahma.core.config import load_config
+    from brahma.core.config.choices import check_choices
 
     resolved = load_config(file, overrides)
+    check_choices(resolved)
     given = [(key, json.dumps(value, ensure_ascii=False), origin) for key, value, origin in resolved.given()]
     key_width = max(len(key) for key, _, _ in given)
     value_width = max(len(value) for _, value, _ in given)

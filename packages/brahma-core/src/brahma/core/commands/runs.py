@@ -123,7 +123,7 @@ def _next_command(run: Run) -> str:
     if run.status == "running":
         return f"tail -f {run.paths.log}"
     if run.status == "finished" and run.checkpoints:
-        return f"brahma generate {run.best}"
+        return f'brahma generate {run.best} --prompt "..."'
     if run.status == "failed":
         return f"tail {run.paths.log}"
     return "brahma train --config <the configuration of this run> --resume auto"

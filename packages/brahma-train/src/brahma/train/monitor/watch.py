@@ -100,8 +100,8 @@ class LossWatch:
     def _spike(self, step: int, loss: float, usual: float) -> Notice:
         return Notice(
             f"step {step}: the loss jumped to {loss:.4g}, usual is {usual:.4g} ({self._named_rows(step)})",
-            "look at these rows; if it does not come down again: a lower lr, a longer warmup_steps, "
-            "or a lower max_grad_norm, from the last checkpoint",
+            "look at these rows; if it does not come down again: a new run with a lower lr, "
+            "a longer warmup_steps or a lower max_grad_norm",
         )
 
     def _failed(self, step: int, what: str, value: float) -> TrainingError:
@@ -111,7 +111,8 @@ class LossWatch:
         return TrainingError(
             f"{what} is {float(value)} at step {step}",
             where=self._named_rows(step),
-            hint=f"try {', '.join(remedies)}; go on from the last checkpoint with --resume auto",
+            hint=f"start a new run (another run_name) with {', '.join(remedies)}; "
+            "the same settings would come to the same step",
         )
 
     def _named_rows(self, step: int) -> str:
