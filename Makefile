@@ -38,10 +38,11 @@ lint: setup ## style of the code
 	$(BIN)/ruff check && $(BIN)/ruff format --check
 
 types: setup ## types, strictly
-	$(BIN)/mypy $(SOURCES)
+	$(BIN)/mypy $(SOURCES) benchmarks
 
 wheels: setup ## build every distribution into dist/
 	for project in $(dir $(PROJECTS)); do $(BIN)/python -m build -q --wheel --outdir dist $$project || exit 1; done
 
-bench: setup ## measure training speed beside its peer, on an otherwise idle machine
-	$(BIN)/python benchmarks/train_cpu.py $(ARGS)
+bench: setup ## measure beside the peer, on an idle machine, into benchmarks/RESULTS.md (20 minutes)
+	$(BIN)/python benchmarks/train_cpu.py --write $(ARGS)
+	$(BIN)/python benchmarks/overheads.py --write $(ARGS)
