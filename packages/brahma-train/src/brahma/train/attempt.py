@@ -18,7 +18,7 @@ from transformers.utils import logging as transformers_logging
 from brahma.core.config import ResolvedConfig
 from brahma.core.devices import measure_matrix_rate
 from brahma.core.environment import describe_environment
-from brahma.core.errors import BrahmaError, ResumeError
+from brahma.core.errors import BrahmaError, ResumeError, RunError
 from brahma.core.models.forward import decoder_of
 from brahma.core.plugins import get_plugins
 from brahma.core.runs import RunDirectory, read_metrics, write_json
@@ -112,21 +112,28 @@ class Attempt:
             yield
         except BrahmaError as error:
             _log.exception("the run stopped")
-            self._directory.update_state(status="failed", message=str(error).splitlines()[0])
+            self._tell(status="failed", message=str(error).splitlines()[0])
             raise
         except (KeyboardInterrupt, SystemExit):
-            self._directory.update_state(status="interrupted")
+            self._tell(status="interrupted")
             raise
         except BaseException as error:
             _log.exception("the run failed: this is a bug")
-            self._directory.update_state(status="failed", message=f"{type(error).__name__}: {error}")
+            self._tell(status="failed", message=f"{type(error).__name__}: {error}")
             raise
+
+    def _tell(self, **changes: Any) -> None:
+        """Update the run's state; that it cannot be written must not hide the error that is on its way."""
+        try:
+            self._directory.update_state(**changes)
+        except RunError:
+            _log.warning("beside the error that ended the run", exc_info=True)
 
     def _train(self, display: Display, stack: ExitStack) -> None:
         sweep(self._directory.checkpoints)
 
         def damaged(error: BrahmaError) -> None:
-            display.warn(f"a damaged checkpoint is passed over. {error.where}: {error.message}")
+            display.warn(f"a damaged checkpoint is passed over. {error.where}: {error.why}")
             _log.warning("a damaged checkpoint is passed over: %s", error)
 
         found = newest_valid(self._directory.checkpoints, damaged)

@@ -139,7 +139,7 @@ def newest_valid(
         raise CheckpointError(
             "no checkpoint of this run is whole",
             where=str(checkpoints),
-            why=f"{error.where}: {error.message}",
+            why=f"{error.where}: {error.why}",
             hint="copy a whole one back, or start a new run under another run_name",
         )
     return None

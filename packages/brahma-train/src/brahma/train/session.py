@@ -119,6 +119,7 @@ class Session:
         self._saved_step: int | None = progress.step or None
         self._last_row = (time.perf_counter(), progress.tokens)
         self._said = ""
+        self._untold: dict[str, Any] = {}
 
     def run(self) -> None:
         """All steps to the end, or to the step at which the run was asked to stop.
@@ -142,6 +143,7 @@ class Session:
             self._writer.wait(self._while_waiting)
         if self._interrupts.signal is not None and (progress.step < total or self._writer.blocked):
             self._stop()
+        self._tell()
         self._display.end()
         report = TimeReport(self._clock.totals(), progress.tokens - started, self._mean_mfu(started))
         self._display.note(str(report))
@@ -276,13 +278,16 @@ class Session:
         self._write_configs(folder)
 
     def _tell(self, **changes: Any) -> None:
-        """Update `state.json`. It is for onlookers: a full disk does not stop the training for it."""
+        """Update `state.json`, now or with the next change: a full disk does not stop the run for it."""
+        self._untold |= changes
         try:
-            self._directory.update_state(**changes)
+            self._directory.update_state(**self._untold)
         except RunError as error:
             if not disk_is_full(error.__cause__):
                 raise
             _log.warning("%s", error)
+        else:
+            self._untold = {}
 
     def _copied(self, kind: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
         """Copies in memory that is kept for the next time; the writer has finished with them by then."""
