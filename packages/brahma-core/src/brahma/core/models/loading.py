@@ -55,14 +55,15 @@ def load_model(
     """
     register_packed_attention()
     try:
-        loaded: Any = AutoModelForCausalLM.from_pretrained(
-            path,
-            dtype=dtype or "auto",
-            attn_implementation=attention,
-            use_safetensors=True,
-            trust_remote_code=trust_remote_code,
-            output_loading_info=True,
-        )
+        with _no_progress_bar():
+            loaded: Any = AutoModelForCausalLM.from_pretrained(
+                path,
+                dtype=dtype or "auto",
+                attn_implementation=attention,
+                use_safetensors=True,
+                trust_remote_code=trust_remote_code,
+                output_loading_info=True,
+            )
         model, info = loaded
     except (OSError, ValueError, ImportError, RuntimeError) as error:
         raise ModelError(

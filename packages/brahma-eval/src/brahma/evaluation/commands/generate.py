@@ -40,12 +40,10 @@ def generate(
     trust_remote_code: bool,
 ) -> None:
     """Let MODEL write: a run's name or folder, a checkpoint, a model folder, or a hub id."""
-    from transformers.utils.logging import disable_progress_bar
 
     from brahma.evaluation.evaluator import Evaluator
     from brahma.evaluation.generate import generate as write
 
-    disable_progress_bar()  # loading a local model is no news
     loaded = Evaluator(model, device=device, dtype=dtype, trust_remote_code=trust_remote_code)
     text = write(
         loaded.model,

@@ -30,6 +30,7 @@ _ADVICE: dict[Phase, tuple[float, str]] = {
     "evaluation": (0.20, "raise eval_steps, or set evaluation.max_packs"),
 }
 _LOW_MFU = 0.3
+_TELLING = 30.0  # seconds; a shorter run is all beginning
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,8 @@ class TimeReport:
 
     def advice(self) -> list[str]:
         """The bottlenecks, largest first, each with what to try. None: the model itself takes the time."""
+        if self.wall < _TELLING:
+            return []
         found = [
             (self.share(phase), f"{_LABELS[phase]} took {self.share(phase):.0%} of the time: {remedy}")
             for phase, (limit, remedy) in _ADVICE.items()
