@@ -93,7 +93,8 @@ def test_the_report_names_the_bottleneck_and_what_to_try(phase, remedy):
 
 
 def test_the_report_names_the_largest_bottleneck_first():
-    first, second = TimeReport({"forward_backward": 40.0, "data": 20.0, "checkpoint": 40.0}, tokens=1).advice()
+    seconds = {"forward_backward": 40.0, "data": 20.0, "checkpoint": 40.0}
+    first, second = TimeReport(seconds, tokens=1).advice()
     assert first.startswith("checkpoint")
     assert second.startswith("data")
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 from transformers import AutoModelForCausalLM, PreTrainedModel
+from transformers.utils import logging as transformers_logging
 
 from brahma.core.errors import ModelError
 from brahma.core.models.attention import PACKED, register_packed_attention
@@ -113,6 +116,18 @@ def _ready(model: PreTrainedModel) -> PreTrainedModel:
         model.tie_weights()
         assert head.weight is embedding.weight, "tied weights came apart while the model was loaded"
     return model
+
+
+@contextmanager
+def _no_progress_bar() -> Iterator[None]:
+    """Loading a local model is no news."""
+    was_on = transformers_logging.is_progress_bar_enabled()
+    transformers_logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if was_on:
+            transformers_logging.enable_progress_bar()
 
 
 def _first_line(error: BaseException) -> str:
