@@ -41,16 +41,16 @@ class Recipe:
     seq_length: int = 512
     model: Mapping[str, Any] = field(
         default_factory=lambda: {
-            "num_hidden_layers": 6,
-            "hidden_size": 256,
-            "intermediate_size": 704,
-            "num_attention_heads": 4,
+            "num_hidden_layers": 4,
+            "hidden_size": 384,
+            "intermediate_size": 1024,
+            "num_attention_heads": 6,
             "num_key_value_heads": 2,
             "head_dim": 64,
             "tie_word_embeddings": True,
         }
     )
-    pretraining: Stage = Stage(lr=3e-3, batch_size=8, warmup_steps=20)
+    pretraining: Stage = Stage(lr=3e-3, batch_size=8, warmup_steps=20, optimizer="muon")
     tuning: Stage = Stage(lr=5e-4, batch_size=8, warmup_steps=10)
     tuning_share: float = 0.15
 
