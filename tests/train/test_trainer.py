@@ -31,7 +31,7 @@ from brahma.core.errors import (
 from brahma.core.runs import Run, RunDirectory
 from brahma.core.spec import ModelSpec
 from brahma.data import Dataset
-from brahma.train import Trainer
+from brahma.train import Trainer, attempt
 from brahma.train import checkpoints as checkpoint_files
 from brahma.train.options import TrainerOptions
 from tests.train.small_run import (
@@ -53,6 +53,12 @@ EVALUATED: dict[str, Any] = {
     "model": {"attention_dropout": 0.1},
     "gradient_accumulation_steps": 2,
 }
+
+
+@pytest.fixture(autouse=True)
+def _quick_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Measuring the machine takes longer than these runs do."""
+    monkeypatch.setattr(attempt, "measure_matrix_rate", lambda dtype, device: 1e11)
 
 
 @pytest.fixture(scope="module")
