@@ -73,7 +73,7 @@ class Encoder:
         self.vocab_size = max(tokenizer.get_vocab().values()) + 1
         self._json = _plain_json(tokenizer)
         self._special = _special_ids(tokenizer)
-        self._template = _template_of(tokenizer, template)
+        self._template = choose_template(tokenizer, template)
 
     def encode(self, row: Row) -> EncodedDocument:
         """Tokens and mask of one row.
@@ -228,7 +228,14 @@ def _special_ids(tokenizer: PreTrainedTokenizerBase) -> list[int]:
     return sorted({tokenizer.eos_token_id, *(number for number, token in added if token.content.strip())})
 
 
-def _template_of(tokenizer: PreTrainedTokenizerBase, template: str | Path | None) -> ChatTemplate | None:
+def choose_template(
+    tokenizer: PreTrainedTokenizerBase, template: str | Path | None = None
+) -> ChatTemplate | None:
+    """The template that conversations are rendered with: the given one, the tokenizer's, or ours if it fits.
+
+    Raises:
+        TemplateError: the given one cannot be read.
+    """
     tokens: dict[str, object] = dict(tokenizer.special_tokens_map)
     if template is not None:
         source, name = load_template(template)

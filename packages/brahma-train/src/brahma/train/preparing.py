@@ -16,6 +16,7 @@ from brahma.core.models import build_model, check_packable, load_model
 from brahma.core.runs import RunDirectory, write_json
 from brahma.core.spec import ModelSpec
 from brahma.data.cache import DamagedDataError
+from brahma.data.encode import choose_template
 from brahma.data.prepare import PreparedData, Progress, prepare
 from brahma.data.tokenizer import (
     check_tokenizer_fits,
@@ -37,10 +38,23 @@ def open_tokenizer(
 ) -> PreTrainedTokenizerBase:
     """The tokenizer that the configuration names; one that is trained is kept in the run's folder.
 
+    It carries the template that conversations are trained with, so that this goes with the model.
+
     Raises:
         ConfigError: nothing says which one.
         TokenizerError: it cannot be loaded or trained.
     """
+    tokenizer = _named_tokenizer(config, sources, directory, display)
+    rows = sources.rows
+    if rows.format == "chat" and (rows.template is not None or tokenizer.chat_template is None):
+        template = choose_template(tokenizer, rows.template)
+        tokenizer.chat_template = None if template is None else template.source
+    return tokenizer
+
+
+def _named_tokenizer(
+    config: Config, sources: Sources, directory: RunDirectory, display: Display
+) -> PreTrainedTokenizerBase:
     section = config.tokenizer or TokenizerSection()
     if section.path is not None:
         return load_tokenizer(section.path)
@@ -170,5 +184,6 @@ def write_configs(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, fo
     model.config.architectures = [type(model).__name__]
     model.config.save_pretrained(folder)
     if model.generation_config is not None:
-        model.generation_config.save_pretrained(folder)
+        # Not save_pretrained: it refuses what published models have, such as a temperature for greedy search.
+        model.generation_config.to_json_file(folder / "generation_config.json")
     tokenizer.save_pretrained(folder)
