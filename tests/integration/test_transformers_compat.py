@@ -233,9 +233,7 @@ def test_our_template_goes_with_a_model_that_had_none(tmp_path: Path, chats: Pat
 def test_tuned_models_of_other_kinds_load_again(tmp_path: Path, chats: Path, model_type: str) -> None:
     folder = base(tmp_path / "base")
     AutoModelForCausalLM.from_config(other_config(model_type)).save_pretrained(folder)
-    run = fit(
-        ModelSpec.from_pretrained(folder), chats, tmp_path, train_tokenizer=False, seq_length=64, **FLOAT32
-    )
+    run = fit(ModelSpec.from_pretrained(folder), chats, tmp_path, train_tokenizer=False, **FLOAT32)
     ours, theirs = our_logits(run.last, ids()), plain_logits(run.last, ids())
     assert (ours - theirs).abs().max() <= 1e-5 * ours.abs().max()
     before = plain_logits(folder, ids())
@@ -252,7 +250,7 @@ def other_config(model_type: str, vocab_size: int = 300) -> Any:
         **dict.fromkeys(("num_hidden_layers", "n_layer"), 2),
         **dict.fromkeys(("num_attention_heads", "n_head", "num_key_value_heads"), 4),
         **dict.fromkeys(("num_local_experts", "num_experts"), 4),
-        **dict.fromkeys(("max_position_embeddings", "n_positions"), 64),
+        **dict.fromkeys(("max_position_embeddings", "n_positions"), 256),
         "num_experts_per_tok": 2,
         "moe_intermediate_size": 16,
         "head_dim": 8,
