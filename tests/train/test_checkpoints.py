@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -321,7 +322,7 @@ def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def writer(tmp_path: Path) -> Iterator[CheckpointWriter]:
-    made = CheckpointWriter(tmp_path, keep=3, best=lambda: None)
+    made = CheckpointWriter(tmp_path, keep=3)
     yield made
     made.close()
 
@@ -410,7 +411,7 @@ def test_a_folder_without_permission(tmp_path: Path, writer: CheckpointWriter) -
 
 
 def test_closing_finishes_what_is_being_written(tmp_path: Path) -> None:
-    writer = CheckpointWriter(tmp_path, keep=3, best=lambda: None)
+    writer = CheckpointWriter(tmp_path, keep=3)
 
     def slowly(folder: Path) -> None:
         time.sleep(0.2)
@@ -426,7 +427,7 @@ def test_closing_waits_for_no_room_and_raises_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for fail in (no_room, told_in_words, lambda *_, **__: 1 / 0):
-        writer = CheckpointWriter(tmp_path, keep=3, best=lambda: None)
+        writer = CheckpointWriter(tmp_path, keep=3)
         monkeypatch.setattr(module, "save_file", fail)
         writer.submit(snapshot(1))
         writer.close()
@@ -434,8 +435,8 @@ def test_closing_waits_for_no_room_and_raises_nothing(
 
 
 def test_it_prunes_and_keeps_the_best(tmp_path: Path) -> None:
-    writer = CheckpointWriter(tmp_path, keep=2, best=lambda: "checkpoint-1")
+    writer = CheckpointWriter(tmp_path, keep=2)
     for step in range(1, 6):
-        writer.submit(snapshot(step))
+        writer.submit(replace(snapshot(step), best="checkpoint-1"))
     writer.close()
     assert names(tmp_path) == ["checkpoint-1", "checkpoint-4", "checkpoint-5"]

@@ -213,8 +213,10 @@ def test_the_best_checkpoint_outlives_the_newest(tmp_path: Path) -> None:
 def test_a_run_in_minutes_has_as_many_steps_as_fit(tmp_path: Path) -> None:
     run = train(tmp_path, max_steps=None, max_minutes=0.01)
     assert run.status == "finished"
-    state = json.loads((run.last / "trainer_state.json").read_text())
-    assert state["total_steps"] == run.state.total_steps == run.state.step
+    steps = run.state.step
+    assert steps == run.state.total_steps
+    counted = train(tmp_path / "counted", max_steps=steps)  # the trial has changed no bit
+    assert fingerprint(counted)["model"] == fingerprint(run)["model"]
 
 
 # --- going on --------------------------------------------------------------------------------------------
@@ -378,6 +380,38 @@ def test_another_order_of_the_data_is_refused(tmp_path: Path) -> None:
     write_manifest(checkpoint)
     with pytest.raises(ResumeError, match="data order 0"):
         train(tmp_path, resume="auto")
+
+
+def test_weights_of_other_names_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As another version of transformers might have it."""
+    interrupted(tmp_path, 3)
+    renamed = {
+        name.replace("q_proj", "query"): tensor
+        for name, tensor in checkpoint_files.load_tensors(Run(tmp_path / "runs" / "run").last)[0].items()
+    }
+    monkeypatch.setattr(attempt, "load_tensors", lambda folder: (renamed, {}))
+    with pytest.raises(ResumeError, match="other names than the model's") as caught:
+        train(tmp_path, resume="auto")
+    assert "model.layers.0.self_attn.q_proj.weight" in str(caught.value)
+
+
+@pytest.mark.slow
+def test_a_compiled_run_goes_on_exactly_too(tmp_path: Path) -> None:
+    keys: dict[str, Any] = {"compile": True, "bf16": False, "fp16": False}
+    plain = train(tmp_path / "plain", **(keys | {"compile": False}))
+    whole = train(tmp_path / "whole", **keys)
+    losses = [[row["train/loss"] for row in run.metrics()] for run in (plain, whole)]
+    assert losses[0] == pytest.approx(losses[1], rel=1e-5)
+    interrupted(tmp_path / "stopped", 3, **keys)
+    assert fingerprint(train(tmp_path / "stopped", resume="auto", **keys)) == fingerprint(whole)
+
+
+def test_muon_goes_on_exactly_too(tmp_path: Path) -> None:
+    whole = fingerprint(train(tmp_path / "whole", optimizer="muon"))
+    stopped = interrupted(tmp_path / "stopped", 3, optimizer="muon")
+    kinds = {name.split("/")[0] for name in load_file(stopped.last / "optimizer.safetensors")}
+    assert kinds == {"master", "momentum_buffer", "exp_avg", "exp_avg_sq", "step"}
+    assert fingerprint(train(tmp_path / "stopped", resume="auto", optimizer="muon")) == whole
 
 
 def test_a_run_in_minutes_keeps_its_length(tmp_path: Path) -> None:

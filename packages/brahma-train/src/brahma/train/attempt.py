@@ -145,9 +145,7 @@ class Attempt:
             progress = Progress()
             if found is not None:
                 stepper = self._stepper(parts)
-                weights, moments = load_tensors(found[0])
-                parts.model.load_state_dict(weights, strict=False)
-                load_optimizer_tensors(stepper.optimizer, stepper.weights, moments)
+                _restore(found[0], stepper)
                 stepper.scaler.load_state_dict(parts.state["scaler"])
                 progress.load(parts.state)
                 display.note(f"going on from {found[0].name}")
@@ -249,9 +247,7 @@ class Attempt:
         trackers = open_trackers(training.trackers, directory.root, config)
         metrics = stack.enter_context(MetricsWriter(directory.metrics, attempt, trackers))
         system = stack.enter_context(SystemSampler(str(parts.backend.device)))
-        writer = CheckpointWriter(
-            directory.checkpoints, keep=training.save_total_limit, best=lambda: session.best_name()
-        )
+        writer = CheckpointWriter(directory.checkpoints, keep=training.save_total_limit)
         stack.callback(writer.close)
         session = Session(
             config=config,
@@ -285,6 +281,25 @@ def _check_versions(checkpoint: Path, state: dict[str, Any], display: Display) -
         )
     if state["torch"] != torch.__version__:
         display.warn(f"torch was {state['torch']} and is {torch.__version__}: the last bits may differ")
+
+
+def _restore(checkpoint: Path, stepper: Stepper) -> None:
+    """Put the checkpoint's tensors into model and optimizer.
+
+    Raises:
+        ResumeError: the checkpoint's weights are not this model's.
+    """
+    weights, moments = load_tensors(checkpoint)
+    missing = {name for name, _ in stepper.model.named_parameters()} - weights.keys()
+    unknown = stepper.model.load_state_dict(weights, strict=False).unexpected_keys
+    if missing or unknown:
+        raise ResumeError(
+            "the checkpoint's weights have other names than the model's",
+            where=str(checkpoint / "model.safetensors"),
+            why=f"such as {min([*missing, *unknown])}: another version of transformers may name them so",
+            hint="finish the run with the versions that began it: they are in its environment.json",
+        )
+    load_optimizer_tensors(stepper.optimizer, stepper.weights, moments)
 
 
 def _fixed_state(stepper: Stepper, parts: Parts, compiled: bool) -> dict[str, Any]:

@@ -45,6 +45,7 @@ class Snapshot:
         optimizer: tensors of the optimizer, by `<kind>/<parameter>`.
         state: JSON-able, `trainer_state.json`.
         write_rest: writes configuration and tokenizer into a folder.
+        best: folder of the best checkpoint so far, which is kept; None: there is none.
     """
 
     step: int
@@ -52,6 +53,7 @@ class Snapshot:
     optimizer: Mapping[str, Tensor]
     state: Mapping[str, Any]
     write_rest: Callable[[Path], None]
+    best: str | None = None
 
 
 def write_checkpoint(checkpoints: Path, snapshot: Snapshot) -> Path:
@@ -191,13 +193,12 @@ class CheckpointWriter:
 
     Args:
         checkpoints: the run's folder of them.
-        keep: newest ones kept; best: names the best one's folder at the time of asking.
+        keep: newest ones kept.
     """
 
-    def __init__(self, checkpoints: Path, *, keep: int, best: Callable[[], str | None]) -> None:
+    def __init__(self, checkpoints: Path, *, keep: int) -> None:
         self._checkpoints = checkpoints
         self._keep = keep
-        self._best = best
         self._thread: threading.Thread | None = None
         self._error: BaseException | None = None
         self._give_up = threading.Event()
@@ -250,7 +251,7 @@ class CheckpointWriter:
             while not self._written(snapshot):
                 if self._give_up.wait(_RETRY_SECONDS):
                     return
-            prune(self._checkpoints, newest=snapshot.step, keep=self._keep, best=self._best())
+            prune(self._checkpoints, newest=snapshot.step, keep=self._keep, best=snapshot.best)
         except BaseException as error:  # handed to the training thread by `wait`
             self._error = error
 

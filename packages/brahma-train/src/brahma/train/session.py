@@ -270,6 +270,7 @@ class Session:
                 "order_version": ORDER_VERSION,
             },
             write_rest=self._write_rest,
+            best=self.best_name(),
         )
 
     def _write_rest(self, folder: Path) -> None:
