@@ -35,7 +35,7 @@ def test_a_full_disk_pauses_the_run_and_costs_no_bit(
             "this user may not mount a disk of its own; tests/train holds the same with planted faults"
         )
     run = f'{MOUNT} && exec "$@"'
-    arguments = [disk, sys.executable, SCRIPT, disk, config, mode, tmp_path]
+    arguments = map(str, (disk, sys.executable, SCRIPT, disk, config, mode, tmp_path))
     done = subprocess.run([*NAMESPACE, run, *arguments], capture_output=True, text=True, check=False)
     errors = (tmp_path / "stderr").read_text()
     assert done.returncode == 0, done.stderr + errors

@@ -59,8 +59,7 @@ def test_a_run_that_is_asked_to_stop_saves_first_and_goes_on_exactly(
     process = stopped_at_its_first_row(config, tmp_path)
     with pytest.raises(RunError, match=f"is being written by process {process.pid}"):
         train_here(config, tmp_path)
-    run = Run(tmp_path / "runs" / "run")
-    assert run.status == "running"
+    assert Run(tmp_path / "runs" / "run").status == "running"
     process.send_signal(which)
     process.send_signal(signal.SIGCONT)
     output, errors = process.communicate(timeout=120)
@@ -69,6 +68,7 @@ def test_a_run_that_is_asked_to_stop_saves_first_and_goes_on_exactly(
     assert f"{which.name} received: saving a checkpoint" in errors
     assert "--resume auto" in errors
     assert "Traceback" not in errors
+    run = Run(tmp_path / "runs" / "run")
     assert run.status == "interrupted"
     step = run.state.step
     assert 0 < step < killing.STEPS

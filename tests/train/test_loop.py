@@ -20,9 +20,10 @@ from brahma.core.models.forward import decoder_of
 from brahma.core.spec import ModelSpec
 from brahma.data.packs import Packs
 from brahma.train.backends import SingleProcess
+from brahma.train.choices import AdamWOptions
 from brahma.train.loop import Stepper, load_optimizer_tensors, optimizer_tensors, seed_generators
 from brahma.train.monitor import LossWatch, TimeAccount
-from brahma.train.optimizers import AdamWOptions, adamw, parameter_groups
+from brahma.train.optimizers import adamw, parameter_groups
 from brahma.train.plan import make_plan
 from brahma.train.precision import LossScaler
 from brahma.train.schedules import LearningRate, constant
@@ -104,7 +105,8 @@ def plain_step(packs: Packs, pack_ids: list[int]) -> tuple[float, int, list[Tens
     """Loss sum, tokens and gradients, each document by itself through plain transformers."""
     spec = ModelSpec.from_config({**SIZES, "tie_word_embeddings": False})
     weights = build_model(spec, seed=4).state_dict()
-    model = LlamaForCausalLM(LlamaConfig(**spec.to_dict(), attn_implementation="eager"))
+    model = LlamaForCausalLM(LlamaConfig(**spec.to_dict()))
+    model.set_attn_implementation("eager")
     model.load_state_dict(weights)
     total, tokens = torch.zeros(()), 0
     for pack in pack_ids:
@@ -213,7 +215,7 @@ def test_a_loss_that_is_no_number_changes_nothing_and_names_step_and_rows(dtype:
     made, _ = stepper(uneven_packs(DOCUMENTS), batch_size=4, lr=0.1, dtype=dtype)
     made.step(0)
     with torch.no_grad():
-        made.model.get_input_embeddings().weight.fill_(math.nan)
+        next(made.model.parameters()).fill_(math.nan)
         before = weights_of(made)
     with pytest.raises(TrainingError, match="the loss is nan at step 2") as caught:
         made.step(1)
@@ -265,7 +267,7 @@ def test_an_fp16_overflow_that_no_scale_cures_ends_the_run() -> None:
 def test_an_fp16_loss_that_is_no_number_ends_the_run_at_once() -> None:
     made, _ = stepper(uneven_packs(DOCUMENTS), batch_size=4, fp16=True)
     with torch.no_grad():
-        made.model.get_input_embeddings().weight.fill_(math.nan)
+        next(made.model.parameters()).fill_(math.nan)
     with pytest.raises(TrainingError, match="the loss is nan"):
         made.step(0)
 

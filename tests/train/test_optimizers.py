@@ -9,7 +9,8 @@ from torch import nn
 from brahma.core.config import Choice, TrainingSection
 from brahma.core.errors import BrahmaError
 from brahma.core.plugins import get_plugins
-from brahma.train.optimizers import AdamWOptions, adamw, parameter_groups
+from brahma.train.choices import AdamWOptions
+from brahma.train.optimizers import adamw, parameter_groups
 
 
 def parameters() -> list[tuple[str, torch.Tensor]]:

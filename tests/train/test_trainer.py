@@ -421,6 +421,10 @@ def test_a_run_in_minutes_keeps_its_length(tmp_path: Path) -> None:
     assert run.state.total_steps == stopped.state.total_steps
 
 
+def fail(error: CheckpointError) -> None:
+    raise error
+
+
 # --- what goes wrong -------------------------------------------------------------------------------------
 
 
@@ -434,7 +438,7 @@ def test_a_loss_that_is_no_number_ends_the_run_by_name_and_keeps_what_was_saved(
     run = Run(tmp_path / "runs" / "run")
     assert run.status == "failed"
     assert "at step" in run.state.message
-    found = checkpoint_files.newest_valid(run.directory / "checkpoints", pytest.fail)
+    found = checkpoint_files.newest_valid(run.directory / "checkpoints", fail)
     assert found is not None
     assert all(tensor.isfinite().all() for tensor in load_file(found[0] / "model.safetensors").values())
     assert not [thread for thread in threading.enumerate() if thread.name == "checkpoint-writer"]
@@ -443,15 +447,15 @@ def test_a_loss_that_is_no_number_ends_the_run_by_name_and_keeps_what_was_saved(
 def test_a_checkpoint_under_way_is_finished_when_the_run_fails(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail() -> None:
+    def plant() -> None:
         raise TrainingError("planted")
 
-    at_step(monkeypatch, 3, fail)
+    at_step(monkeypatch, 3, plant)
     with pytest.raises(TrainingError, match="planted"):
         train(tmp_path)
     checkpoints = tmp_path / "runs" / "run" / "checkpoints"
     assert [path.name for path in checkpoints.iterdir()] == ["checkpoint-2"]
-    assert checkpoint_files.newest_valid(checkpoints, pytest.fail) is not None
+    assert checkpoint_files.newest_valid(checkpoints, fail) is not None
 
 
 def test_a_bug_is_recorded_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

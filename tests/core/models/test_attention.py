@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -43,8 +43,9 @@ def qkv(
     return [x.requires_grad_().transpose(1, 2) for x in made]
 
 
-def attend(q: Tensor, k: Tensor, v: Tensor, lengths: list[int], **options: Any) -> Tensor:
+def attend(qkv: Sequence[Tensor], lengths: list[int], **options: Any) -> Tensor:
     """[1, N, H, D]."""
+    q, k, v = qkv
     longest = max(lengths)
     module = torch.nn.Identity()
     out, weights = packed_attention(
@@ -54,7 +55,8 @@ def attend(q: Tensor, k: Tensor, v: Tensor, lengths: list[int], **options: Any) 
     return out
 
 
-def dense(q: Tensor, k: Tensor, v: Tensor, lengths: list[int]) -> Tensor:
+def dense(qkv: Sequence[Tensor], lengths: list[int]) -> Tensor:
+    q, k, v = qkv
     groups = q.shape[1] // k.shape[1]
     k, v = (x.repeat_interleave(groups, dim=1) for x in (k, v))
     mask = dense_mask(lengths).to(q.dtype)
@@ -95,7 +97,7 @@ def test_any_lengths_and_heads_attend_as_under_a_dense_mask(
     lengths: list[int], kv_heads: int, value_dim: int
 ) -> None:
     leaves = qkv(lengths, kv_heads=kv_heads, value_dim=value_dim)
-    found, expected = attend(*leaves, lengths), dense(*leaves, lengths)
+    found, expected = attend(leaves, lengths), dense(leaves, lengths)
     assert torch.allclose(found, expected, atol=1e-5)
     upstream = torch.randn(found.shape, generator=torch.Generator().manual_seed(1))
     for ours, theirs in zip(
@@ -109,9 +111,9 @@ def test_any_lengths_and_heads_attend_as_under_a_dense_mask(
 @pytest.mark.parametrize("lengths", [[300, 20], [256, 257]], ids=str)
 def test_bf16_is_as_close_as_bf16_can_be(lengths: list[int]) -> None:
     leaves = qkv(lengths)
-    exact = dense(*leaves, lengths)
+    exact = dense(leaves, lengths)
     low = [x.detach().bfloat16().requires_grad_() for x in leaves]
-    found = attend(*low, lengths)
+    found = attend(low, lengths)
     assert found.dtype == torch.bfloat16
     assert (found.float() - exact).norm() <= 0.01 * exact.norm()  # bf16 keeps 8 bits: 0.4 % of rounding
     upstream = torch.randn(exact.shape, generator=torch.Generator().manual_seed(1))
@@ -125,34 +127,36 @@ def test_bf16_is_as_close_as_bf16_can_be(lengths: list[int]) -> None:
 
 def test_documents_without_tokens_are_passed_over() -> None:
     leaves = qkv([5, 3])
-    expected = attend(*leaves, [5, 3])
-    assert torch.equal(attend(*leaves, [0, 5, 0, 0, 3, 0]), expected)
-    assert torch.allclose(attend(*leaves, [0, 5, 0, 3], dropout=1e-9), expected, atol=1e-6)
+    expected = attend(leaves, [5, 3])
+    assert torch.equal(attend(leaves, [0, 5, 0, 0, 3, 0]), expected)
+    assert torch.allclose(attend(leaves, [0, 5, 0, 3], dropout=1e-9), expected, atol=1e-6)
 
 
 def test_without_borders_all_tokens_are_one_document() -> None:
     q, k, v = qkv([9])
     found, _ = packed_attention(torch.nn.Identity(), q, k, v, None)
-    assert torch.allclose(found, dense(q, k, v, [9]), atol=1e-6)
+    assert torch.allclose(found, dense((q, k, v), [9]), atol=1e-6)
 
 
 def test_the_given_scale_is_used() -> None:
     q, k, v = qkv([6])
-    assert torch.allclose(attend(q, k, v, [6], scaling=0.5), attend(q * 0.5 * 8**0.5, k, v, [6]), atol=1e-6)
+    assert torch.allclose(
+        attend((q, k, v), [6], scaling=0.5), attend((q * 0.5 * 8**0.5, k, v), [6]), atol=1e-6
+    )
 
 
 def test_dropout_drops_and_keeps_the_mean() -> None:
     q, k, v = (x.detach() for x in qkv([40, 25], kv_heads=2))
     torch.manual_seed(0)
-    draws = torch.stack([attend(q, k, v, [40, 25], dropout=0.3) for _ in range(400)])
+    draws = torch.stack([attend((q, k, v), [40, 25], dropout=0.3) for _ in range(400)])
     assert not torch.allclose(draws[0], draws[1], atol=1e-2)
-    expected = attend(q, k, v, [40, 25])
+    expected = attend((q, k, v), [40, 25])
     assert (draws.mean(0) - expected).norm() <= 0.1 * expected.norm()
 
 
 def test_under_dropout_no_document_sees_another() -> None:
     q, k, v = qkv([12, 7], kv_heads=2)
-    first, second = attend(q, k, v, [12, 7], dropout=0.2).split([12, 7], dim=1)
+    first, second = attend((q, k, v), [12, 7], dropout=0.2).split([12, 7], dim=1)
     for part, other in ((first, slice(12, 19)), (second, slice(0, 12))):
         for gradient in torch.autograd.grad(part.sum(), (q, k, v), retain_graph=True):
             assert not gradient[:, :, other].any()
@@ -160,7 +164,7 @@ def test_under_dropout_no_document_sees_another() -> None:
 
 def test_no_token_sees_a_later_one() -> None:
     leaves = qkv([300])
-    found = attend(*leaves, [300])
+    found = attend(leaves, [300])
     for x in torch.autograd.grad(found[:, :270].sum(), leaves):
         assert not x[:, :, 270:].any()
 
@@ -188,14 +192,14 @@ def test_a_compiled_model_computes_the_same(backend: str) -> None:
 @pytest.mark.parametrize("options", [{"sliding_window": 8}, {"softcap": 30.0}], ids=str)
 def test_what_packed_attention_does_not_compute_is_refused(options: dict[str, Any]) -> None:
     with pytest.raises(ModelError, match="packed attention does not compute") as caught:
-        attend(*qkv([9, 4]), [9, 4], **options)
+        attend(qkv([9, 4]), [9, 4], **options)
     assert caught.value.hint is not None
     assert "seq_length" in caught.value.hint
 
 
 def test_a_window_that_no_document_exceeds_changes_nothing() -> None:
     leaves = qkv([9, 4])
-    assert torch.equal(attend(*leaves, [9, 4], sliding_window=9), attend(*leaves, [9, 4]))
+    assert torch.equal(attend(leaves, [9, 4], sliding_window=9), attend(leaves, [9, 4]))
 
 
 def test_a_batch_of_rows_is_refused() -> None:
@@ -217,7 +221,8 @@ def one_token_too_far(borders: Tensor) -> Iterator[slice]:
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
 @pytest.mark.parametrize("leak", [all_in_one, one_token_too_far])
 def test_a_planted_leak_is_caught(monkeypatch: pytest.MonkeyPatch, leak: Any, dtype: torch.dtype) -> None:
-    model = llama(initializer_range=0.02).to(dtype)
+    model = llama(initializer_range=0.02)
+    torch.nn.Module.to(model, dtype)
     check_packable(model)
     monkeypatch.setattr(attention, "_documents", leak)
     with pytest.raises(ModelError, match="other logits for packed documents"):

@@ -134,7 +134,7 @@ def capped(model_type: str, **keys: Any) -> Any:
     return AutoModelForCausalLM.from_config(config, attn_implementation="brahma_packed")
 
 
-MODELS = {
+MODELS: dict[str, dict[str, Any]] = {
     "gemma2": {"final_logit_softcapping": 30.0, "attn_logit_softcapping": None},
     "granite": {"logits_scaling": 8.0},
     "cohere": {"logit_scale": 0.0625},
