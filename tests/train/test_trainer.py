@@ -11,6 +11,7 @@ import shutil
 import signal
 import threading
 import typing
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -211,11 +212,11 @@ def test_the_best_checkpoint_outlives_the_newest(tmp_path: Path) -> None:
 
 
 def test_a_run_in_minutes_has_as_many_steps_as_fit(tmp_path: Path) -> None:
-    run = train(tmp_path, max_steps=None, max_minutes=0.01)
+    run = train(tmp_path, max_steps=None, max_minutes=0.01, warmup_steps=0)
     assert run.status == "finished"
     steps = run.state.step
     assert steps == run.state.total_steps
-    counted = train(tmp_path / "counted", max_steps=steps)  # the trial has changed no bit
+    counted = train(tmp_path / "counted", max_steps=steps, warmup_steps=0)  # the trial has changed no bit
     assert fingerprint(counted)["model"] == fingerprint(run)["model"]
 
 
@@ -486,14 +487,17 @@ def test_checkpoints_that_may_not_be_written_end_the_run(
 
 
 class Disk:
-    """A disk that is full, for the checkpoints and for the small files of the run, until `free`."""
+    """A disk that fills up, for all files; soon after it has refused a checkpoint, `then` happens."""
 
-    def __init__(self, patch: pytest.MonkeyPatch) -> None:
+    def __init__(self, patch: pytest.MonkeyPatch, then: Callable[[Disk], object]) -> None:
         self.full = False
+        timer = threading.Timer(0.4, lambda: then(self))
         save_file, write, fsync = checkpoint_files.save_file, Path.write_text, os.fsync
 
         def check() -> None:
             if self.full:
+                if threading.current_thread().name == "checkpoint-writer" and not timer.ident:
+                    timer.start()
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
         def checked_save(*args: Any, **options: Any) -> None:
@@ -528,9 +532,8 @@ def test_a_full_disk_pauses_the_run_which_goes_on_by_itself(
     capfd: pytest.CaptureFixture[str],
     number: int,
 ) -> None:
-    disk = Disk(monkeypatch)
+    disk = Disk(monkeypatch, then=Disk.free)
     at_step(monkeypatch, number, disk.fill)
-    threading.Timer(1.0, disk.free).start()
     run = train(tmp_path / "paused", **EVALUATED)
     assert fingerprint(run) == whole
     assert "disk full" in capfd.readouterr().err
@@ -545,9 +548,8 @@ def test_a_run_that_waits_for_room_can_be_stopped(
     number: int,
 ) -> None:
     with monkeypatch.context() as patch:
-        disk = Disk(patch)
+        disk = Disk(patch, then=lambda _: os.kill(os.getpid(), signal.SIGTERM))
         at_step(patch, number, disk.fill)
-        threading.Timer(1.0, lambda: os.kill(os.getpid(), signal.SIGTERM)).start()
         with pytest.raises(SystemExit) as caught:
             train(tmp_path / "stopped", **EVALUATED)
     assert caught.value.code == 143
