@@ -47,16 +47,16 @@ def test_the_picture_names_the_run_and_its_curves(tmp_path):
         assert f"<!-- {words} -->" in text
 
 
-def test_a_loss_that_is_no_number_is_a_gap(tmp_path):
+def test_a_loss_that_is_no_number_does_not_keep_the_curve_from_being_drawn(tmp_path):
     gap = {"step": 11, "train/loss": None, "nonfinite": {"train/loss": "nan"}}
-    plot_run(run_with(tmp_path, [*rows(10), gap]), tmp_path / "curve.png")
+    picture = plot_run(run_with(tmp_path, [*rows(10), gap]), tmp_path / "curve.png")
+    assert picture.read_bytes().startswith(b"\x89PNG")
 
 
 def test_rows_without_learning_rate_tokens_or_evaluation_are_drawn(tmp_path):
-    plot_run(
-        run_with(tmp_path, [{"step": 1, "train/loss": 2.0}, {"step": 2, "train/loss": 1.0}]),
-        tmp_path / "a.png",
-    )
+    bare = [{"step": 1, "train/loss": 2.0}, {"step": 2, "train/loss": 1.0}]
+    picture = plot_run(run_with(tmp_path, bare), tmp_path / "a.png")
+    assert picture.read_bytes().startswith(b"\x89PNG")
 
 
 def test_a_run_without_a_logged_loss_is_refused(tmp_path):
