@@ -27,9 +27,13 @@ def files_of(wheel: Path) -> set[str]:
 def run(installed: Path, *args: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     """A Python that sees the unpacked wheels and the libraries, and nothing of this checkout.
 
-    Without `site` (-S) the links to the editable packages are not followed.
+    Without `site` (-S) the links to the editable packages are not followed; plugins are left out.
     """
-    environment = {"PYTHONPATH": f"{installed}:{sysconfig.get_path('purelib')}", "PATH": "/usr/bin:/bin"}
+    environment = {
+        "PYTHONPATH": f"{installed}:{sysconfig.get_path('purelib')}",
+        "PATH": "/usr/bin:/bin",
+        "BRAHMA_PLUGINS": "",
+    }
     return subprocess.run(
         [sys.executable, "-S", *args], env=environment, cwd=cwd, capture_output=True, text=True, check=True
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 CONTRACT_VERSION = 1
 """Raised when a hook or an entry changes in a way that breaks plugins written for the last one."""
@@ -102,9 +102,17 @@ class ReaderEntry(Entry):
 
 @dataclass(frozen=True, kw_only=True)
 class FilterEntry(Entry):
-    """target: `(options) -> Callable[[str], bool | str]`: True keeps a document, a string says why not."""
+    """A step of a cleaning. target: `(options) -> TextStep`, in scope `corpus` `(options) -> CorpusStep`.
+
+    A TextStep is `Callable[[str], Verdict]`: True keeps a text, a string says why not; it may also return
+    `Rewritten(text)`. See `brahma.data.cleaning.contract`.
+
+    Attributes:
+        scope: what it sees: each `text` of a row alone, the whole `document`, or the `corpus`.
+    """
 
     kind: ClassVar[str] = "filter"
+    scope: Literal["text", "document", "corpus"] = "document"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,7 +145,7 @@ class TrackerEntry(Entry):
 
 @dataclass(frozen=True, kw_only=True)
 class ExecutorEntry(Entry):
-    """target: a class with `run(tasks: Sequence[Callable[[], T]]) -> list[T]`: where data work runs."""
+    """Where data work runs. target: `(options) -> Executor`, of `brahma.data.cleaning.executors`."""
 
     kind: ClassVar[str] = "executor"
 

@@ -1,0 +1,3 @@
+"""What this plugin brings."""
+
+from __future__ import annotations
