@@ -15,7 +15,7 @@ from brahma.core import hookspecs
 from brahma.core.config.sections import Choice, Section
 from brahma.core.entries import Entry, OptimizerEntry, resolve
 from brahma.core.errors import ConfigError, PluginError
-from brahma.core.plugins import KINDS, PLUGINS_VARIABLE, Plugins, get_plugins, hook_name
+from brahma.core.plugins import FIRST_PARTY, KINDS, PLUGINS_VARIABLE, Plugins, get_plugins, hook_name
 from tests.plugin_factory import install_distribution, plugin_site
 
 Install = Callable[..., Plugins]
@@ -245,6 +245,21 @@ def test_a_name_that_nothing_resembles_gets_the_list(install: Install) -> None:
         plugins.find("optimizer", "xyz")
     assert error.value.hint is not None
     assert "rooted" in error.value.hint
+
+
+def test_what_a_plugin_of_ours_brings_is_known_by_name_when_it_is_not_installed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv(PLUGINS_VARIABLE, "")
+    with pytest.raises(PluginError, match="the executor 'ray' is not installed") as caught:
+        Plugins().find("executor", "ray")
+    assert caught.value.hint == 'pip install "brahma-datatrove[ray]"'
+
+
+def test_what_our_plugins_are_said_to_bring_they_bring() -> None:
+    for kind, name in FIRST_PARTY:
+        if kind == "executor":
+            assert get_plugins().find(kind, name).name == name
 
 
 def test_a_kind_that_does_not_exist_is_a_programmers_error() -> None:

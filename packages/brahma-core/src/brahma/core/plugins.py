@@ -38,6 +38,15 @@ point, separated by commas. Empty: none. Absent: all that are installed."""
 DISTRIBUTIONS = ("brahma-core", "brahma-data", "brahma-eval", "brahma-train", "brahma-cli")
 """The platform's own distributions; what they register is always loaded."""
 
+FIRST_PARTY = {
+    ("executor", "local"): "brahma-datatrove",
+    ("executor", "ray"): "brahma-datatrove[ray]",
+    ("executor", "slurm"): "brahma-datatrove",
+    ("augmenter", "paraphrase"): "brahma-augment",
+    ("augmenter", "backtranslation"): "brahma-augment",
+}
+"""What our own plugins bring, by kind and name: who asks for it is told what to install."""
+
 _ENTRY_TYPES: tuple[type[Entry], ...] = (
     entries.OptimizerEntry,
     entries.ScheduleEntry,
@@ -206,6 +215,13 @@ class Plugins:
         if len(found) > 1:
             raise _doubled(found[0], found[1], where)
         if not found:
+            if package := FIRST_PARTY.get((kind, name)):
+                raise PluginError(
+                    f"the {kind} {name!r} is not installed",
+                    where=where,
+                    why=self.passed_over(),
+                    hint=f'pip install "{package}"',
+                )
             raise PluginError(
                 f"no {kind} is called {name!r}",
                 where=where,
