@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from brahma.core.entries import CommandEntry, ReaderEntry
+from brahma.core.entries import CommandEntry, FilterEntry, ReaderEntry
 from brahma.core.hookspecs import hookimpl
 
 
@@ -28,6 +28,18 @@ def brahma_readers() -> Iterable[ReaderEntry]:
         target="brahma.data._file_formats:read_json",
         suffixes=(".json", ".json.gz"),
         summary="One JSON array of objects",
+    )
+
+
+@hookimpl
+def brahma_filters() -> Iterable[FilterEntry]:
+    """The steps of a cleaning, in the order in which profiles use them."""
+    yield FilterEntry(
+        name="exact_documents",
+        target="brahma.data.cleaning.duplicates.exact:ExactDocuments",
+        options="brahma.data.cleaning.duplicates.exact:ExactDocumentsOptions",
+        scope="corpus",
+        summary="Drop documents whose text stands earlier in the corpus",
     )
 
 
