@@ -1,0 +1,105 @@
+"""Compressions that files of rows may have, by the ending of their names."""
+
+from __future__ import annotations
+
+import bz2
+import io
+import lzma
+import zlib
+from collections.abc import Callable
+from pathlib import PurePath
+from typing import BinaryIO, Protocol
+
+_BLOCK = 4096
+"""Compressed bytes read at a time: what they become has to fit into memory."""
+_WINDOW = 1 << 31
+"""Bytes that a zstd file may look back at most: `zstd --long=31` makes such files."""
+
+
+class Compressor(Protocol):
+    """What all the libraries' compressors are."""
+
+    def compress(self, data: bytes, /) -> bytes: ...
+    def flush(self) -> bytes: ...
+
+
+def _zstd() -> Compressor:
+    import zstandard
+
+    compressor: Compressor = zstandard.ZstdCompressor(write_checksum=True).compressobj()
+    return compressor
+
+
+_COMPRESSORS: dict[str, Callable[[], Compressor]] = {
+    ".gz": lambda: zlib.compressobj(wbits=31),  # 31: with the header of gzip, without a time
+    ".zst": _zstd,
+    ".bz2": bz2.BZ2Compressor,
+    ".xz": lzma.LZMACompressor,
+}
+COMPRESSIONS = tuple(_COMPRESSORS)
+"""Endings: gzip (RFC 1952), Zstandard (RFC 8878), bzip2, xz."""
+
+
+def compressor(ending: str) -> Compressor:
+    """A fresh compressor for an ending of `COMPRESSIONS`."""
+    return _COMPRESSORS[ending]()
+
+
+def split_ending(name: str) -> tuple[str, str]:
+    """`(".jsonl", ".gz")` of `rows.jsonl.gz`; lower case, either may be empty."""
+    suffix = PurePath(name).suffix.lower()
+    if suffix not in COMPRESSIONS:
+        return suffix, ""
+    return PurePath(PurePath(name).stem).suffix.lower(), suffix
+
+
+class ZstdFile(io.RawIOBase):
+    """The bytes of a Zstandard file, frame after frame, forwards only.
+
+    The library's own stream reader ends quietly where a file is cut off; this one does not.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        import zstandard
+
+        self._file = file
+        self._context = zstandard.ZstdDecompressor(max_window_size=_WINDOW)
+        self._frame = self._context.decompressobj()
+        self._in_frame = False
+        self._held = memoryview(b"")
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        """Fill the buffer as far as there is something.
+
+        Raises:
+            EOFError: the file ends within a frame.
+            zstandard.ZstdError: the file is damaged.
+        """
+        while not self._held:
+            if not self._more():
+                return 0
+        size = min(len(buffer), len(self._held))
+        buffer[:size] = self._held[:size]
+        self._held = self._held[size:]
+        return size
+
+    def close(self) -> None:
+        """Close the file too."""
+        self._file.close()
+        super().close()
+
+    def _more(self) -> bool:
+        """Decompress one block; False at the end."""
+        data = (self._frame.unused_data if self._frame.eof else b"") or self._file.read(_BLOCK)
+        if self._frame.eof:
+            self._frame, self._in_frame = self._context.decompressobj(), False
+        if not data:
+            if self._in_frame:
+                raise EOFError("the file ends within a frame")
+            return False
+        self._in_frame = True
+        self._held = memoryview(self._frame.decompress(data))
+        return True

@@ -1,0 +1,167 @@
+"""Parquet files: read by row groups, written in batches, never held whole."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from brahma.core.errors import RowError
+from brahma.core.extras import needs
+from brahma.data._row_text import row_place
+from brahma.data.layouts import Value
+from brahma.data.writers import writing
+
+if TYPE_CHECKING:
+    import pyarrow
+    from pyarrow import parquet
+
+_EXTRA = "brahma-data[parquet]"
+_BATCH_ROWS = 10_000
+_BATCH_CHARACTERS = 1 << 24
+
+
+class ParquetSink:
+    """Writes rows; their schema is that of the first batch. Lists and objects stay lists and structs.
+
+    Args:
+        part: the file that is written.
+        path: the name that errors show.
+    """
+
+    def __init__(self, part: Path, path: Path) -> None:
+        with needs(_EXTRA, "writing .parquet"):
+            import pyarrow as pyarrow
+            from pyarrow import parquet as parquet
+        self._part, self._path, self._name = part, path, path.name
+        self._rows: list[Mapping[str, Any]] = []
+        self._characters = self._written = 0
+        self._schema = pyarrow.schema([])
+        self._file: parquet.ParquetWriter | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
+        if kind is None or self._file is None:
+            return
+        with suppress(OSError):  # the file is removed; the error that is under way says what happened
+            self._file.close()
+
+    def write(self, value: Value) -> None:
+        """Hold the row until its batch is full."""
+        row = {"text": value} if isinstance(value, str) else value
+        self._rows.append(row)
+        self._characters += _characters(row)
+        if len(self._rows) >= _BATCH_ROWS or self._characters >= _BATCH_CHARACTERS:
+            with writing(self._path):
+                self._flush()
+
+    def finish(self) -> None:
+        """Write what is held. A file without rows has no columns."""
+        with writing(self._path):
+            self._flush().close()
+
+    def _flush(self) -> parquet.ParquetWriter:
+        import pyarrow
+        from pyarrow import parquet
+
+        if self._file is None:
+            self._schema = self._first_schema()
+            self._file = parquet.ParquetWriter(self._part, self._schema, compression="zstd")
+        if self._rows:
+            self._check_columns()
+            columns = [self._column(field) for field in self._schema]
+            self._file.write_table(pyarrow.Table.from_arrays(columns, schema=self._schema))
+        self._written += len(self._rows)
+        self._rows, self._characters = [], 0
+        return self._file
+
+    def _first_schema(self) -> pyarrow.Schema:
+        import pyarrow
+
+        names = dict.fromkeys(key for row in self._rows for key in row)
+        types = {name: _named_type(self._inferred(name)) for name in names}
+        return pyarrow.schema(list(types.items()))
+
+    def _inferred(self, name: str) -> pyarrow.DataType:
+        import pyarrow
+
+        values = [row.get(name) for row in self._rows]
+        try:
+            return pyarrow.infer_type(values)
+        except (pyarrow.ArrowException, OverflowError, UnicodeEncodeError) as error:
+            for number in range(len(values)):
+                try:
+                    pyarrow.infer_type(values[: number + 1])
+                except (pyarrow.ArrowException, OverflowError, UnicodeEncodeError):
+                    raise self._misfit(number, name, str(error)) from error
+            raise
+
+    def _column(self, field: pyarrow.Field) -> pyarrow.Array:
+        import pyarrow
+
+        values = [row.get(field.name) for row in self._rows]
+        for number, value in enumerate(values):
+            if key := _unknown_key(value, field.type):
+                raise self._misfit(number, field.name, f"the first rows have no {key!r} in it")
+        try:
+            return pyarrow.array(values, field.type)
+        except (pyarrow.ArrowException, OverflowError, UnicodeEncodeError) as error:
+            for number, value in enumerate(values):
+                try:
+                    pyarrow.array([value], field.type)
+                except (pyarrow.ArrowException, OverflowError, UnicodeEncodeError):
+                    raise self._misfit(number, field.name, str(error)) from error
+            raise
+
+    def _check_columns(self) -> None:
+        known = set(self._schema.names)
+        for number, row in enumerate(self._rows):
+            if more := row.keys() - known:
+                raise self._misfit(number, min(more), "the first rows have no such column")
+
+    def _misfit(self, number: int, column: str, why: str) -> RowError:
+        return RowError(
+            f"the row's {column!r} does not fit the column",
+            where=row_place(self._name, self._written + number + 1),
+            why=why,
+            hint="A column of a .parquet file has one type: make the rows alike, or write .jsonl",
+        )
+
+
+def _characters(value: object) -> int:
+    """About as many bytes as the value takes."""
+    if isinstance(value, str):
+        return len(value)
+    if isinstance(value, Mapping):
+        return sum(map(_characters, value.values()))
+    return sum(map(_characters, value)) if isinstance(value, list | tuple) else 8
+
+
+def _named_type(kind: pyarrow.DataType) -> pyarrow.DataType:
+    """The type with text wherever the first rows had only null: that is what later ones most often have."""
+    import pyarrow
+
+    if pyarrow.types.is_null(kind):
+        return pyarrow.string()
+    if pyarrow.types.is_struct(kind):
+        return pyarrow.struct([(field.name, _named_type(field.type)) for field in kind])
+    return pyarrow.list_(_named_type(kind.value_type)) if pyarrow.types.is_list(kind) else kind
+
+
+def _unknown_key(value: object, kind: pyarrow.DataType) -> str | None:
+    """A key that a struct of this type would lose in silence."""
+    import pyarrow
+
+    if isinstance(value, Mapping) and pyarrow.types.is_struct(kind):
+        fields = {field.name: field.type for field in kind}
+        for key, each in value.items():
+            if key not in fields:
+                return str(key)
+            if found := _unknown_key(each, fields[key]):
+                return found
+    elif isinstance(value, list | tuple) and pyarrow.types.is_list(kind):
+        return next((found for each in value if (found := _unknown_key(each, kind.value_type))), None)
+    return None
