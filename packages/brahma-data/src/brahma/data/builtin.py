@@ -35,6 +35,34 @@ def brahma_readers() -> Iterable[ReaderEntry]:
 def brahma_filters() -> Iterable[FilterEntry]:
     """The steps of a cleaning, in the order in which profiles use them."""
     yield FilterEntry(
+        name="encoding",
+        target="brahma.data.cleaning.steps.encoding:build",
+        options="brahma.data.cleaning.steps.encoding:EncodingOptions",
+        scope="text",
+        summary="Repair Unicode that was decoded wrongly",
+    )
+    yield FilterEntry(
+        name="whitespace",
+        target="brahma.data.cleaning.steps.whitespace:build",
+        options="brahma.data.cleaning.steps.whitespace:WhitespaceOptions",
+        scope="text",
+        summary="Put line ends, invisible characters and blanks in order",
+    )
+    yield FilterEntry(
+        name="boilerplate",
+        target="brahma.data.cleaning.steps.boilerplate:build",
+        options="brahma.data.cleaning.steps.boilerplate:BoilerplateOptions",
+        scope="text",
+        summary="Remove lines of navigation, cookie notices and the like",
+    )
+    yield FilterEntry(
+        name="language",
+        target="brahma.data.cleaning.steps.language:build",
+        options="brahma.data.cleaning.steps.language:LanguageOptions",
+        scope="document",
+        summary="Tell languages, keep some of them",
+    )
+    yield FilterEntry(
         name="exact_documents",
         target="brahma.data.cleaning.duplicates.exact:ExactDocuments",
         options="brahma.data.cleaning.duplicates.exact:ExactDocumentsOptions",
@@ -55,4 +83,9 @@ def brahma_commands() -> Iterable[CommandEntry]:
         name="data inspect",
         target="brahma.data.commands.inspect:inspect",
         summary="Format, rows, lengths, trained tokens and ledger of a data set",
+    )
+    yield CommandEntry(
+        name="data convert",
+        target="brahma.data.commands.convert:convert",
+        summary="Rows of one layout or container as rows of another",
     )

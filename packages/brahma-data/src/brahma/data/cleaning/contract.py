@@ -78,7 +78,18 @@ class Rewritten:
     counts: Mapping[str, int] = field(default_factory=dict)
 
 
-Verdict = bool | str | Dropped | Rewritten
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """The document stays as it is; what was seen in it is added up in the report.
+
+    Attributes:
+        counts: what, and how often (`{"language de": 1}`).
+    """
+
+    counts: Mapping[str, int]
+
+
+Verdict = bool | str | Dropped | Rewritten | Counted
 """True keeps the document as it is; False or a string drops it, the string says why. Figures in such a
 string are left out when the report counts by reasons; `Dropped` keeps the two apart."""
 

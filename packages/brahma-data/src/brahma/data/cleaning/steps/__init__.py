@@ -1,0 +1,1 @@
+"""The steps of a cleaning that look at one text or document at a time."""
