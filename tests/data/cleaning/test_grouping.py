@@ -46,7 +46,7 @@ def test_equal_keys_are_those_that_a_dictionary_finds(
             rows = zip(each.again.tolist(), each.first.tolist(), each.earlier.tolist(), strict=True)
             found.update({again: (first, earlier) for again, first, earlier in rows})
         assert found == expected
-        assert not list(keys.folder.glob("grouping-*"))
+        assert not list(keys.folder.glob("sorting-*"))
 
 
 @settings(deadline=None)

@@ -69,6 +69,13 @@ def brahma_filters() -> Iterable[FilterEntry]:
         scope="corpus",
         summary="Drop documents whose text stands earlier in the corpus",
     )
+    yield FilterEntry(
+        name="near_duplicates",
+        target="brahma.data.cleaning.duplicates.near:NearDuplicates",
+        options="brahma.data.cleaning.duplicates.near:NearDuplicatesOptions",
+        scope="corpus",
+        summary="Keep the longest of documents that share most of their runs of words",
+    )
 
 
 @hookimpl

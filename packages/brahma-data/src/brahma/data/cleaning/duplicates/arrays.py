@@ -41,6 +41,15 @@ def new_array(path: Path, length: int) -> Iterator[NDArray[np.int64]]:
         aside(path).unlink(missing_ok=True)
 
 
+@contextmanager
+def new_identity(path: Path, length: int) -> Iterator[NDArray[np.int64]]:
+    """As `new_array`; at first each number stands at its own place."""
+    with new_array(path, length) as array:
+        for piece in pieces(length):
+            array[piece] = np.arange(piece.start, piece.stop)
+        yield array
+
+
 def opened(path: Path, dtype: np.dtype[Any], *, mode: str = "r") -> NDArray[Any]:
     """The records of a file, mapped; an empty file cannot be."""
     if path.stat().st_size == 0:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import numpy as np
@@ -11,19 +11,15 @@ from numpy.typing import NDArray
 
 from brahma.core.errors import DataError
 from brahma.data.cleaning.contract import Document, Verdict
-from brahma.data.cleaning.duplicates.arrays import new_array, opened, pieces
+from brahma.data.cleaning.duplicates.arrays import new_identity, opened
 from brahma.data.cleaning.duplicates.keys import KeyFolder
 
 _DECIDED = "decided"
 
 
-@contextmanager
-def new_decision(folder: Path, length: int) -> Iterator[NDArray[np.int64]]:
+def new_decision(folder: Path, length: int) -> AbstractContextManager[NDArray[np.int64]]:
     """An int64 array `[length]` on disk in which each stands for itself, to be changed in the block."""
-    with new_array(folder / _DECIDED, length) as decided:
-        for piece in pieces(length):
-            decided[piece] = np.arange(piece.start, piece.stop)
-        yield decided
+    return new_identity(folder / _DECIDED, length)
 
 
 def decision(folder: Path) -> NDArray[np.int64]:

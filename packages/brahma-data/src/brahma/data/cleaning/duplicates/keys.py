@@ -157,15 +157,27 @@ class KeyFolder:
         """Indices of the documents whose keys stand at these positions."""
         return np.searchsorted(self.key_ends, positions, side="right").astype(np.int64, copy=False)
 
-    def record(self, index: int) -> Any:
-        """The DOCUMENT record of a document."""
+    def keys_at(self, index: int) -> Keys:
+        """The keys of a document, `[n, 2]`."""
         task = self._task_of(index)
-        return self.documents_of(task)[index - self.first_document[task]]
+        end = int(self.key_ends[index] - self.first_key[task])
+        count = int(self.documents_of(task)[index - self.first_document[task]]["keys"])
+        return self.keys_of(task)[end - count : end]
+
+    def characters_of(self, indices: NDArray[np.int64]) -> NDArray[np.uint64]:
+        """How long these documents are, `[n]`."""
+        tasks = np.searchsorted(self.first_document, indices, side="right") - 1
+        found = np.empty(len(indices), np.uint64)
+        for task in np.unique(tasks).tolist():
+            own = tasks == task
+            found[own] = self.documents_of(task)["characters"][indices[own] - self.first_document[task]]
+        return found
 
     def where(self, index: int) -> str:
         """`file:line` of a document."""
-        record = self.record(index)
-        return place(Path(self._sources(self._task_of(index))[int(record["source"])]), int(record["line"]))
+        task = self._task_of(index)
+        record = self.documents_of(task)[index - self.first_document[task]]
+        return place(Path(self._sources(task)[int(record["source"])]), int(record["line"]))
 
     def _task_of(self, index: int) -> int:
         return int(np.searchsorted(self.first_document, index, side="right")) - 1
