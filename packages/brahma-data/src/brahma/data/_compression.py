@@ -53,8 +53,33 @@ def split_ending(name: str) -> tuple[str, str]:
     return PurePath(PurePath(name).stem).suffix.lower(), suffix
 
 
-class ZstdFile(io.RawIOBase):
-    """The bytes of a Zstandard file, frame after frame, forwards only.
+class PulledStream(io.RawIOBase):
+    """Bytes that come block by block, forwards only; `_pull` gives the next one, None at the end."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._held = memoryview(b"")
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        """Fill the buffer as far as there is something."""
+        while not self._held:
+            if (block := self._pull()) is None:
+                return 0
+            self._held = memoryview(block)
+        size = min(len(buffer), len(self._held))
+        buffer[:size] = self._held[:size]
+        self._held = self._held[size:]
+        return size
+
+    def _pull(self) -> bytes | None:
+        raise NotImplementedError
+
+
+class ZstdFile(PulledStream):
+    """The bytes of a Zstandard file, frame after frame.
 
     The library's own stream reader ends quietly where a file is cut off; this one does not.
     """
@@ -62,44 +87,25 @@ class ZstdFile(io.RawIOBase):
     def __init__(self, file: BinaryIO) -> None:
         import zstandard
 
+        super().__init__()
         self._file = file
+        self._error = zstandard.ZstdError
         self._context = zstandard.ZstdDecompressor(max_window_size=_WINDOW)
         self._frame = self._context.decompressobj()
         self._in_frame = False
-        self._held = memoryview(b"")
 
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
-        """Fill the buffer as far as there is something.
-
-        Raises:
-            EOFError: the file ends within a frame.
-            zstandard.ZstdError: the file is damaged.
-        """
-        while not self._held:
-            if not self._more():
-                return 0
-        size = min(len(buffer), len(self._held))
-        buffer[:size] = self._held[:size]
-        self._held = self._held[size:]
-        return size
-
-    def close(self) -> None:
-        """Close the file too."""
-        self._file.close()
-        super().close()
-
-    def _more(self) -> bool:
-        """Decompress one block; False at the end."""
-        data = (self._frame.unused_data if self._frame.eof else b"") or self._file.read(_BLOCK)
+    def _pull(self) -> bytes | None:
+        data = b""
         if self._frame.eof:
+            data = self._frame.unused_data
             self._frame, self._in_frame = self._context.decompressobj(), False
+        data = data or self._file.read(_BLOCK)
+        if not data and not self._in_frame:
+            return None
         if not data:
-            if self._in_frame:
-                raise EOFError("the file ends within a frame")
-            return False
+            raise EOFError("the file ends within a frame")
         self._in_frame = True
-        self._held = memoryview(self._frame.decompress(data))
-        return True
+        try:
+            return self._frame.decompress(data)
+        except self._error as error:
+            raise EOFError(str(error)) from error

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
+from typing import NamedTuple
 
 from brahma.core.errors import DataError, RowError
-from brahma.data._streams import decoded, lines, read_all
-from brahma.data._validation import type_name
+from brahma.data._json import DuplicateKeyError, fast_object, slow_object
+from brahma.data._streams import decoded, lines, mended, pieces, read_all, sniffed, too_long
+from brahma.data.layouts import type_name
 from brahma.data.readers import ReadOptions
 from brahma.data.rows import BadRow, RawRow, place
 
@@ -23,51 +27,133 @@ def _reason(error: json.JSONDecodeError) -> str:
 
 def read_text(path: Path, options: ReadOptions) -> Iterator[RawRow | BadRow]:
     r"""Plain text: a document is the whole file, a paragraph, or a line. Line ends become `\n`."""
-    if options.text_document == "file":
-        data, offset = read_all(path, options.start)
-        text = decoded(path, options.line, offset, data)
-        yield _row(
-            path, options.line, offset, text if isinstance(text, RowError) else text.replace("\r\n", "\n")
-        )
-        return
-    texts = ((line, offset, decoded(path, line, offset, data)) for line, offset, data in lines(path, options))
-    if options.text_document == "line":
-        yield from (_row(path, line, offset, text) for line, offset, text in texts if not _is_blank(text))
+    encoding = sniffed(path) if options.lenient else None
+    if options.text_document != "file":
+        rows = _documents(path, options, encoding)
+    elif options.lenient:
+        rows = _pieces(path, options, encoding)
     else:
-        yield from _paragraphs(path, texts)
+        rows = _whole(path, options)
+    return _with_encoding(rows, encoding, options)
 
 
-def _paragraphs(path: Path, texts: Iterable[tuple[int, int, str | RowError]]) -> Iterator[RawRow | BadRow]:
+def _whole(path: Path, options: ReadOptions) -> Iterator[RawRow | BadRow]:
+    data, offset = read_all(path, options.start)
+    text = decoded(path, options.line, offset, data)
+    yield row_of(
+        path, options.line, offset, text if isinstance(text, RowError) else text.replace("\r\n", "\n")
+    )
+
+
+def _pieces(path: Path, options: ReadOptions, encoding: str | None) -> Iterator[RawRow | BadRow]:
+    for line, offset, data in pieces(path, options, encoding):
+        text, repairs = mended(data)
+        yield RawRow(path, line, offset, text.replace("\r\n", "\n"), repairs)
+
+
+class _Line(NamedTuple):
+    line: int
+    offset: int
+    text: str | RowError
+    repairs: Mapping[str, int]
+    size: int
+
+
+def _documents(path: Path, options: ReadOptions, encoding: str | None) -> Iterator[RawRow | BadRow]:
+    found = (
+        _text_line(path, line, offset, data, lenient=options.lenient)
+        for line, offset, data in lines(path, options, encoding)
+    )
+    if options.text_document == "blank_line":
+        yield from _paragraphs(path, found, options)
+        return
+    for each in found:
+        if not _is_blank(each):
+            yield row_of(path, each.line, each.offset, each.text, each.repairs)
+
+
+def _text_line(path: Path, line: int, offset: int, data: bytes | RowError, *, lenient: bool) -> _Line:
+    if isinstance(data, RowError):
+        return _Line(line, offset, data, {}, 0)
+    text, repairs = mended(data) if lenient else (decoded(path, line, offset, data), {})
+    return _Line(line, offset, text, repairs, len(data) + 1)
+
+
+def _paragraphs(path: Path, found: Iterable[_Line], options: ReadOptions) -> Iterator[RawRow | BadRow]:
     """Runs of lines that are not blank, joined again; one line that is not UTF-8 spoils its paragraph."""
-    for blank, group in groupby(texts, key=lambda each: _is_blank(each[2])):
-        if not blank:
-            held = list(group)
-            line, offset, _ = held[0]
-            error = next((text for _, _, text in held if isinstance(text, RowError)), None)
-            yield _row(path, line, offset, error or "\n".join(str(text) for _, _, text in held))
+    for blank, group in groupby(found, key=_is_blank):
+        if blank:
+            continue
+        held: list[_Line] = []
+        size, error = 0, None
+        for each in group:
+            size += each.size
+            error = error or (each.text if isinstance(each.text, RowError) else None)
+            if not held or not options.lenient or size <= options.longest:
+                held.append(each)
+        line, offset, *_ = held[0]
+        if error is None and options.lenient and size > options.longest:
+            error = too_long(path, line, size, options.longest)
+        repairs: Counter[str] = Counter()
+        for each in held:
+            repairs.update(each.repairs)
+        yield row_of(path, line, offset, error or "\n".join(str(each.text) for each in held), repairs)
 
 
-def _is_blank(text: str | RowError) -> bool:
-    return isinstance(text, str) and not text.strip()
+def _is_blank(line: _Line) -> bool:
+    return isinstance(line.text, str) and not line.text.strip()
 
 
-def _row(path: Path, line: int, offset: int, value: str | dict[str, object] | RowError) -> RawRow | BadRow:
+def row_of(
+    path: Path,
+    line: int,
+    offset: int,
+    value: str | dict[str, object] | RowError,
+    repairs: Mapping[str, int] = {},
+) -> RawRow | BadRow:
+    """The row, or the bad row when there is an error in place of its value."""
     if isinstance(value, RowError):
         return BadRow(path, line, offset, value)
-    return RawRow(path, line, offset, value)
+    return RawRow(path, line, offset, value, dict(repairs))
+
+
+def _with_encoding(
+    rows: Iterator[RawRow | BadRow], encoding: str | None, options: ReadOptions
+) -> Iterator[RawRow | BadRow]:
+    """The first row of the file says that all of it was read in another encoding."""
+    for row in rows:
+        if encoding and options.start == 0 and isinstance(row, RawRow):
+            row = replace(row, repairs={f"file read as {encoding.upper()}": 1, **row.repairs})
+            encoding = None
+        yield row
 
 
 def read_json_lines(path: Path, options: ReadOptions) -> Iterator[RawRow | BadRow]:
     """JSON Lines (https://jsonlines.org): an object a line. A blank line holds nothing and is no row."""
-    for line, offset, data in lines(path, options):
-        if data.strip():
-            text = decoded(path, line, offset, data)
-            yield _row(path, line, offset, text if isinstance(text, RowError) else _parsed(path, line, text))
+    encoding = sniffed(path) if options.lenient else None
+    return _with_encoding(_json_rows(path, options, encoding), encoding, options)
+
+
+def _json_rows(path: Path, options: ReadOptions, encoding: str | None) -> Iterator[RawRow | BadRow]:
+    for line, offset, data in lines(path, options, encoding):
+        if isinstance(data, RowError):
+            yield BadRow(path, line, offset, data)
+        elif data and not data.isspace():
+            value = fast_object(data)
+            if value is not None:
+                yield RawRow(path, line, offset, value)
+                continue
+            each = _text_line(path, line, offset, data, lenient=options.lenient)
+            text = each.text
+            parsed = text if isinstance(text, RowError) else _parsed(path, line, text)
+            yield row_of(path, line, offset, parsed, each.repairs)
 
 
 def _parsed(path: Path, line: int, text: str) -> dict[str, object] | RowError:
     try:
-        return _object(path, line, json.loads(text))
+        return _object(path, line, slow_object(text))
+    except DuplicateKeyError as error:
+        problem = f"the key {error.key!r} stands twice in an object"
     except json.JSONDecodeError as error:
         problem = f"not valid JSON: {_reason(error)}"
     except (ValueError, RecursionError) as error:  # a number of thousands of digits; thousands of brackets
@@ -100,7 +186,7 @@ def read_json(path: Path, options: ReadOptions) -> Iterator[RawRow | BadRow]:
         array.enter()
     while array.more():
         line, offset = array.line, array.offset
-        yield _row(path, line, offset, _object(path, line, array.element()))
+        yield row_of(path, line, offset, _object(path, line, array.element()))
 
 
 class _Array:

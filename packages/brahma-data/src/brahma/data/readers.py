@@ -32,11 +32,20 @@ class ReadOptions:
         start: byte offset, in the decompressed stream, of a row that the reader yielded before; it begins
             there. A reader that cannot seek may ignore this and begin at the first row.
         line: the line at `start`.
+        end: no row begins at this byte or after it. A reader that cannot seek may ignore this.
+        lenient: mend what is no valid text, and say so in `RawRow.repairs`: UTF-16 and UTF-32 with their
+            mark, bytes that are no UTF-8, NULs. Running text comes in pieces. A binary file is refused.
+        longest: bytes of a row; with `lenient`, a longer one is a BadRow that is never held whole.
+        piece: bytes of a piece of running text at most, with `lenient`; joined, the pieces are the text.
     """
 
     text_document: TextDocument = "file"
     start: int = 0
     line: int = 1
+    end: int | None = None
+    lenient: bool = False
+    longest: int = 64 << 20
+    piece: int = 1 << 20
 
 
 Reader = Callable[[Path, ReadOptions], Iterator[RawRow | BadRow]]

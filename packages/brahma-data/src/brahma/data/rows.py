@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -30,12 +31,14 @@ class RawRow:
         line: 1-based line on which the row starts.
         offset: byte at which the row starts, in the decompressed stream.
         value: plain text, or a JSON object.
+        repairs: what lenient reading mended in it, and how often.
     """
 
     source: Path
     line: int
     offset: int
     value: str | dict[str, object]
+    repairs: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +110,7 @@ class EncodedDocument:
         prompt_length: masked tokens after bos and before the first supervised token; they may be cut
             from the left when the row is too long. 0 for running text.
         has_bos: whether `ids[0]` is a beginning-of-sequence token, which a cut must keep.
+        num_spelt: special tokens that the row spells out, which are text in `ids`.
     """
 
     ids: NDArray[np.int32]
@@ -115,6 +119,7 @@ class EncodedDocument:
     num_special: int
     prompt_length: int
     has_bos: bool
+    num_spelt: int = 0
 
 
 def place(source: Path, line: int) -> str:
