@@ -5,11 +5,14 @@ from typing import TYPE_CHECKING
 from brahma.core.lazy import exports
 
 if TYPE_CHECKING:
+    from brahma.data.conversion.job import convert as convert
     from brahma.data.dataset import Dataset as Dataset
     from brahma.data.rows import Message as Message
     from brahma.data.rows import Row as Row
 
-__all__ = ["Dataset", "Message", "Row"]
+__all__ = ["Dataset", "Message", "Row", "convert"]
 
 if not TYPE_CHECKING:
-    __getattr__ = exports(__name__, {"Dataset": "dataset", "Message": "rows", "Row": "rows"})
+    __getattr__ = exports(
+        __name__, {"Dataset": "dataset", "Message": "rows", "Row": "rows", "convert": "conversion.job"}
+    )

@@ -6,7 +6,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from brahma.data.layouts import Layout
 from brahma.data.rows import Role, place
+
+OWN_KEYS: Mapping[Layout, frozenset[str]] = {
+    "text": frozenset({"text"}),
+    "chat": frozenset({"messages"}),
+    "completion": frozenset({"prompt", "completion"}),
+    "instruct": frozenset({"instruction", "input", "output", "system", "history"}),
+    "sharegpt": frozenset({"conversations", "system"}),
+}
+"""The keys of each layout, optional ones included; all others are a row's other keys."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

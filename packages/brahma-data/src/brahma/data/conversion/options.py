@@ -29,6 +29,16 @@ class Options:
     keep_keys: Collection[str] | None = None
     drop_keys: Collection[str] = ()
 
+    @property
+    def selects(self) -> bool:
+        """Whether other keys may be left out."""
+        return bool(self.drop_keys) or self.keep_keys is not None
+
+    @property
+    def changes_turns(self) -> bool:
+        """Whether a row of the same layout becomes another."""
+        return self.system != "keep" or self.turns != "keep"
+
     def check(self, target: Layout | None) -> None:
         """Refuse what cannot be meant.
 

@@ -8,20 +8,12 @@ from typing import Any, cast
 
 from brahma.core.errors import RowError
 from brahma.core.suggest import suggestion
-from brahma.data.conversion.forms import Form, Pair, Running, Talk, Turn
+from brahma.data.conversion.forms import OWN_KEYS, Form, Pair, Running, Talk, Turn
 from brahma.data.conversion.options import ALL_KEYS, Options
 from brahma.data.conversion.ways import Notes
 from brahma.data.layouts import Layout
 from brahma.data.rows import RawRow, Row, place
 
-OWN_KEYS: Mapping[Layout, frozenset[str]] = {
-    "text": frozenset({"text"}),
-    "chat": frozenset({"messages"}),
-    "completion": frozenset({"prompt", "completion"}),
-    "instruct": frozenset({"instruction", "input", "output", "system", "history"}),
-    "sharegpt": frozenset({"conversations", "system"}),
-}
-"""The keys of each layout, optional ones included; all others are a row's other keys."""
 _TURN_KEYS = frozenset({"role", "content", "from", "value"})
 
 

@@ -16,10 +16,12 @@ says stays what it says. A new conversation begins
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
+from typing import Literal
 
 from brahma.core.errors import RowError
 from brahma.data.conversion.forms import Talk, Turn
@@ -35,24 +37,33 @@ KNOWN: dict[str, Role] = {
 }
 """Names of speakers, in any case, also as `### Name:`, `**Name:**` and with a number (`Q1:`)."""
 
-_LOOKED_AT = 2_000
+Likeness = Literal["yes", "partly", "no"]
+
+LOOKED_AT = 2_000
 """Lines in which a transcript must show a request and an answer to be recognised."""
 _BORDER = re.compile(r"\s*(?:-{3,}|={3,}|\*{3,})\s*")
 _HINT = "Mend the file, or let --on-bad-row skip leave such conversations out; --rule title takes it as prose"
 
 
-def is_transcript(text: Iterable[str], speakers: Mapping[str, Role] | None = None) -> bool:
-    """Whether the first line that is not blank names a speaker, and both user and assistant speak soon."""
-    label = _label(speakers or KNOWN)
-    roles: set[Role] = set()
-    for line in islice((line for line in text if line.strip()), _LOOKED_AT):
-        if match := label.fullmatch(line):
-            roles.add((speakers or KNOWN)[match["name"].lower()])
-        elif not roles:
-            return False
-        if {"user", "assistant"} <= roles:
-            return True
-    return False
+def looks_like(lines: Iterable[str], speakers: Mapping[str, Role] | None = None) -> Likeness:
+    """Whether text is a transcript, by its first lines.
+
+    Returns:
+        `yes` when the first line that is not blank names a speaker and both user and assistant speak;
+        `partly` when both speak twice and the text begins otherwise; else `no`.
+    """
+    known, label = speakers or KNOWN, _label(speakers or KNOWN)
+    said: Counter[Role] = Counter()
+    begins = None
+    for line in islice((line for line in lines if line.strip()), LOOKED_AT):
+        match = label.fullmatch(line)
+        begins = bool(match) if begins is None else begins
+        if match:
+            said[known[match["name"].lower()]] += 1
+    least = min(said["user"], said["assistant"])
+    if begins:
+        return "yes" if least else "no"
+    return "partly" if least > 1 else "no"
 
 
 @dataclass(slots=True)

@@ -7,11 +7,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import cast, get_args
 
-from brahma.data.conversion.forms import Form, Pair, Running, Talk, Turn, WouldLoseError
+from brahma.data.conversion.forms import OWN_KEYS, Form, Pair, Running, Talk, Turn, WouldLoseError
 from brahma.data.conversion.options import Options
 from brahma.data.conversion.rules import by_prompt, by_title, joined
 from brahma.data.conversion.transcripts import Transcript, transcript_of
-from brahma.data.layouts import Layout
+from brahma.data.layouts import KEYS, Layout, layouts_of
 from brahma.data.rows import BadRow
 
 Notes = Counter[str]
@@ -85,6 +85,8 @@ def rows_of(
         WouldLoseError: something has no place in the layout, and the options do not say what becomes of it.
         RowError: a rule does not fit this row.
     """
+    if form.other:
+        _require_room(form.other, target)
     if target == "text":
         yield _row(_running(form, options, notes))
         return
@@ -95,6 +97,18 @@ def rows_of(
             yield _row(_pair(talk, options, notes))
         else:
             yield _WRITERS[target](talk)
+
+
+def _require_room(other: Mapping[str, object], target: Layout) -> None:
+    """Raises WouldLoseError when a further key of the row would be taken for one of its layout's."""
+    clashing = sorted(other.keys() & OWN_KEYS[target])
+    found = layouts_of({**dict.fromkeys(KEYS[target], ""), **other})
+    clashing += [key for layout in found if layout != target for key in KEYS[layout] if key in other]
+    if clashing:
+        raise WouldLoseError(
+            f"further keys that a layout uses: {', '.join(clashing)}",
+            f"--drop-keys {','.join(clashing)} leaves them out; --map {clashing[0]}=other_name renames",
+        )
 
 
 def _row(form: Running | Pair) -> dict[str, object]:

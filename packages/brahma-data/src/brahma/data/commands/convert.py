@@ -1,0 +1,145 @@
+"""`brahma data convert`, which is `python -m brahma.tools.data_converter` too."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, cast
+
+import click
+
+from brahma.core.errors import ConfigError
+from brahma.core.suggest import suggestion
+
+if TYPE_CHECKING:
+    from brahma.data.conversion.report import ConversionReport
+    from brahma.data.rows import Role
+
+_LAYOUTS = ("text", "chat", "completion", "instruct", "sharegpt")
+_CONTAINERS = ("jsonl", "json", "csv", "tsv", "parquet")
+_ROLES = ("system", "user", "assistant")
+_SHOWN = 600
+"""Characters of the example that are shown."""
+
+
+@click.command()
+@click.argument("paths", nargs=-1)
+@click.option(
+    "--input", "inputs", multiple=True, help="File, folder or glob; the same as PATHS. - is standard input."
+)
+@click.option("--output", required=True, help="File; its ending says the container. - is standard output.")
+@click.option(
+    "--format",
+    "format_",
+    type=click.Choice([*_LAYOUTS, *_CONTAINERS]),
+    help="Layout of the rows written; a container keeps the layout.",
+)
+@click.option(
+    "--from", "layout", type=click.Choice(_LAYOUTS), help="Layout of the rows read, if several fit."
+)
+@click.option(
+    "--rule",
+    type=click.Choice(["auto", "transcript", "title", "prompt", "join"]),
+    default="auto",
+    show_default=True,
+    help="How text becomes turns, or turns text.",
+)
+@click.option("--prompt", help="The request that each document answers, instead of its title.")
+@click.option("--speakers", metavar="NAME=ROLE,…", help="Who speaks in a transcript: Ann=user,Bob=assistant.")
+@click.option(
+    "--system",
+    type=click.Choice(["keep", "prompt", "drop"]),
+    default="keep",
+    show_default=True,
+    help="A system turn: keep, put before the first request, or leave out.",
+)
+@click.option(
+    "--turns",
+    type=click.Choice(["keep", "split", "join"]),
+    default="keep",
+    show_default=True,
+    help="Several exchanges: keep, a row of each, or the earlier ones in the prompt.",
+)
+@click.option("--map", "renamed", metavar="OLD=NEW,…", help="Keys or columns to rename: question=prompt.")
+@click.option("--keep-keys", metavar="KEY,…", help="Of a row's other keys, only these.")
+@click.option("--drop-keys", metavar="KEY,…", help="Other keys to leave out; all for all.")
+@click.option(
+    "--text-document",
+    type=click.Choice(["auto", "file", "blank_line", "line"]),
+    default="auto",
+    show_default=True,
+    help="What one document is in plain text.",
+)
+@click.option(
+    "--on-bad-row",
+    type=click.Choice(["error", "skip"]),
+    default="error",
+    show_default=True,
+    help="What a malformed row does: stop, or be left out.",
+)
+@click.option("--overwrite", is_flag=True, help="Replace an existing output.")
+def convert(
+    paths: tuple[str, ...],
+    inputs: tuple[str, ...],
+    output: str,
+    format_: Any,
+    layout: Any,
+    speakers: str | None,
+    renamed: str | None,
+    keep_keys: str | None,
+    drop_keys: str | None,
+    **options: Any,
+) -> None:
+    """Write the rows of PATHS as rows of another layout, or into another kind of file.
+
+    Nothing is lost in silence: what the new layout cannot carry is refused until an option says what becomes
+    of it. The output is written whole or not at all.
+    """
+    from brahma.data import convert as convert_files
+
+    report = convert_files(
+        [*paths, *inputs],
+        output,
+        format=format_,
+        layout=layout,
+        speakers=_roles(speakers),
+        rename=_pairs(renamed, "--map") if renamed else None,
+        keep_keys=_names(keep_keys) if keep_keys is not None else None,
+        drop_keys=_names(drop_keys or ""),
+        **options,
+    )
+    _print(report)
+
+
+def _names(listed: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in listed.split(",") if name.strip())
+
+
+def _pairs(listed: str, option: str) -> dict[str, str]:
+    """`a=b,c=d`."""
+    pairs = [pair.partition("=") for pair in _names(listed)]
+    wrong = next((old for old, _, new in pairs if not old.strip() or not new.strip()), None)
+    if wrong is not None:
+        raise ConfigError(f"{option} {listed!r} is no list of pairs", hint=f"{option} one=two,three=four")
+    return {old.strip(): new.strip() for old, _, new in pairs}
+
+
+def _roles(listed: str | None) -> Mapping[str, Role] | None:
+    if not listed:
+        return None
+    speakers = _pairs(listed, "--speakers")
+    for name, role in speakers.items():
+        if role not in _ROLES:
+            hint = f"{suggestion(role, _ROLES, nothing='')}; write {name}=user or {name}=assistant"
+            raise ConfigError(f"--speakers: {role!r} is no role", hint=hint)
+    return cast("Mapping[str, Role]", speakers)
+
+
+def _print(report: ConversionReport) -> None:
+    """The report, to standard error: standard output may be the data."""
+    for line in report.lines():
+        click.echo(line, err=True)
+    text = json.dumps(report.example, ensure_ascii=False, default=str)
+    example = "".join(each if each.isprintable() else f"\\u{ord(each):04x}" for each in text)
+    more = f"… and {len(example) - _SHOWN:,} more characters" if len(example) > _SHOWN else ""
+    click.echo(f"example  {example[:_SHOWN]}{more}", err=True)
