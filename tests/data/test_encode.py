@@ -21,8 +21,8 @@ PLAIN = Encoder(gpt2_like())
 
 filled = (
     st.text(min_size=1, max_size=60) | st.text(st.sampled_from("ab hello\n\t():é🙂"), min_size=1, max_size=20)
-).filter(lambda value: not any(token in value for token in small_tokenizer().all_special_tokens))
-"""Texts that spell no special token out: one that does is read as that token, as everywhere in the field."""
+).filter(lambda value: OURS._spelt.count(value) == PLAIN._spelt.count(value) == 0)
+"""Texts that spell no special token out: tokenizers would read one as that token."""
 
 
 def text(value: str) -> Row:
@@ -100,19 +100,14 @@ def test_a_tokenizer_that_puts_a_blank_in_front_adds_none_between_prompt_and_com
     assert "(fox" in sentencepiece_like().decode(document.ids)
 
 
-@pytest.mark.parametrize("row", [text("<s>a</s>"), completion("<s>a", "b</s>"), chat("a", "b")])
+@pytest.mark.parametrize(
+    "row", [text("<s>a</s>"), completion("<s>a", "b</s>"), chat("<s>a", "b</s>"), chat("a", "b")]
+)
 def test_bos_and_eos_come_exactly_once(row: Row) -> None:
     ids = OURS.encode(row).ids.tolist()
     assert ids.count(1) == 1
     assert ids[0] == 1
     assert ids[-2:].count(2) == 1
-
-
-def test_a_prompt_that_spells_out_bos_is_not_counted_twice() -> None:
-    spelt, plain = OURS.encode(completion("<s>a", "b")), OURS.encode(completion("a", "b"))
-    assert spelt.ids.tolist() == plain.ids.tolist()
-    assert spelt.mask.tolist() == plain.mask.tolist()
-    assert spelt.prompt_length == plain.prompt_length
 
 
 def test_a_template_that_begins_twice_is_refused() -> None:
@@ -146,7 +141,7 @@ def test_the_end_is_learned_when_it_is_also_the_padding() -> None:
 
 
 def test_a_row_without_a_supervised_token_is_refused_by_place() -> None:
-    row = Row("text", Path("a.jsonl"), 4, 0, text="<|endoftext|>")
+    row = Row("text", Path("a.jsonl"), 4, 0, text="")
     with pytest.raises(RowError, match="no supervised token") as caught:
         PLAIN.encode(row)
     assert caught.value.where == "a.jsonl:4"

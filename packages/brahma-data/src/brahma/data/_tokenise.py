@@ -24,7 +24,7 @@ from brahma.data.rows import ROWS_IN_MEMORY, BadRow, Row
 from brahma.data.shards import ShardWriter, token_dtype
 from brahma.data.stamps import SourceIndex, SourceStamp
 
-ENTRY_VERSION = 1
+ENTRY_VERSION = 2
 """Raised when the same rows would give other tokens, masks or files."""
 
 _SMALL = 5_000_000

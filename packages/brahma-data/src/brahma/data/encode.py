@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,8 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from brahma.core.errors import RowError, TemplateError, TokenizerError
+from brahma.data.fast_encoding import FastEncoding, NotConvertibleError, convert, disagreement
 from brahma.data.masks import supervise
 from brahma.data.rows import EncodedDocument, Row
+from brahma.data.special_text import SpecialText, guarded
 from brahma.data.templates import DEFAULT_TEMPLATE, ROLE_TOKENS, ChatTemplate, load_template
 from brahma.data.tokenizer import require_fast
 
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
 
 _PIECE = 1 << 18
 """Characters of running text that are tokenised in one call, about."""
+_BEGINNING = 64
+"""Characters of a text whose first token is mostly that of the whole text."""
 _BORDER = re.compile(r"(?<=\S\n)(?=\S)")
 """Where text can be cut without changing its tokens: behind a lone line end, between words."""
 
@@ -38,8 +42,8 @@ class Encoder:
       was trained in: where tokenising both together would merge across the border, they are tokenised apart.
     - Chat: the template's text, tokenised as it stands; see `masks`.
 
-    bos is added where the tokenizer itself adds it, and eos always, each only if the text does not have it
-    already. Special tokens that are spelt out in a row are recognised, as everywhere in transformers.
+    bos is added where the tokenizer itself adds it, and eos always. Special tokens that are spelt out in a
+    row are text: only the template's own become tokens (see `special_text`); `num_spelt` counts them.
 
     Attributes:
         fingerprint: changes whenever ids or masks could; a key for caches.
@@ -73,6 +77,8 @@ class Encoder:
         self.vocab_size = max(tokenizer.get_vocab().values()) + 1
         self._json = _plain_json(tokenizer)
         self._special = _special_ids(tokenizer)
+        self._spelt = SpecialText(_special_texts(tokenizer))
+        self._fast: FastEncoding | None = None
         self._template = choose_template(tokenizer, template)
 
     def encode(self, row: Row) -> EncodedDocument:
@@ -104,11 +110,42 @@ class Encoder:
         parts = [self._json, self.bos_id, self._bos_token_id, self.eos_id, self._special, template]
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
+    def hasten(self, texts: Iterable[str]) -> str | None:
+        """Encode running text and completions with tiktoken from now on, if it gives the very same ids.
+
+        Args:
+            texts: some of what will be encoded, to compare on.
+
+        Returns:
+            Why it does not, and tokenizers stays in use; None if it does.
+        """
+        try:
+            fast = convert(self._json)
+        except NotConvertibleError as error:
+            return str(error)
+        if odd := disagreement(fast, self._text_backend, texts):
+            return f"it gives other ids for {odd}"
+        self._fast = fast
+        return None
+
     @cached_property
     def _backend(self) -> Tokenizer:
+        """Reads a template's special tokens; its text must spell out no others."""
         from tokenizers import Tokenizer
 
         return Tokenizer.from_str(self._json)
+
+    @cached_property
+    def _marked_backend(self) -> Tokenizer:
+        """Reads the stand-ins of a template's special tokens, and no others."""
+        return guarded(self._json, self._spelt.texts)
+
+    @cached_property
+    def _text_backend(self) -> Tokenizer:
+        """Reads no special token."""
+        backend = guarded(self._json, self._spelt.texts)
+        backend.encode_special_tokens = True
+        return backend
 
     @cached_property
     def _is_special(self) -> NDArray[np.bool_]:
@@ -121,46 +158,58 @@ class Encoder:
     def _cuttable(self) -> bool:
         """Whether long text may be tokenised in pieces: the tokenizer puts nothing in front of a piece."""
         apart = [*self._encode("one\n").ids, *self._encode("two").ids]
-        return self._backend.pre_tokenizer is not None and self._encode("one\ntwo").ids == apart
+        return self._text_backend.pre_tokenizer is not None and self._encode("one\ntwo").ids == apart
 
     def __getstate__(self) -> dict[str, Any]:
-        return {key: value for key, value in self.__dict__.items() if key != "_backend"}
+        return {key: value for key, value in self.__dict__.items() if not key.endswith("_backend")}
 
     def _encode(self, text: str) -> Encoding:
-        return self._backend.encode(text, add_special_tokens=False)
+        return self._text_backend.encode(text, add_special_tokens=False)
+
+    def _ids(self, text: str) -> NDArray[np.int32]:
+        fast = self._fast.encode(text) if self._fast is not None else None
+        return fast if fast is not None else np.array(self._encode(text).ids, np.int32)
 
     def _text(self, text: str) -> EncodedDocument:
         pieces = _pieces(text) if len(text) > _PIECE and self._cuttable else [text]
-        unpredicted = 0
-        parts: list[NDArray[np.int32]] = []
-        for piece in pieces:
-            encoding = self._encode(piece)
-            if not parts and self.bos_id is None and encoding.offsets:
-                unpredicted = len(piece[: encoding.offsets[0][1]].encode())
-            parts.append(np.array(encoding.ids, np.int32))
-        ids, has_bos = self._framed(np.concatenate(parts))
+        ids, has_bos = self._framed(np.concatenate([self._ids(piece) for piece in pieces]))
+        unpredicted = 0 if has_bos else self._first_bytes(text, ids)
         mask = np.ones(len(ids), np.uint8)
-        return self._document(ids, mask, len(text.encode()) - unpredicted, 0, has_bos)
+        num_bytes = len(text.encode()) - unpredicted
+        return self._document(ids, mask, num_bytes, 0, has_bos, self._spelt.count(text))
+
+    def _first_bytes(self, text: str, ids: NDArray[np.int32]) -> int:
+        """UTF-8 bytes of the characters that the first token touches."""
+        size = _BEGINNING
+        while True:
+            encoding = self._encode(text[:size])
+            if size >= len(text) or encoding.ids[:1] == ids[:1].tolist():
+                return len(text[: encoding.offsets[0][1]].encode()) if encoding.ids else 0
+            size *= 2
 
     def _completion(self, prompt: str, completion: str) -> EncodedDocument:
-        head = self._encode(prompt).ids if prompt else []
-        whole = self._encode(prompt + completion).ids
-        if whole[: len(head)] != head:
-            whole = head + self._encode(completion).ids
-        ids, has_bos = self._framed(np.array(whole, np.int32))
-        prompt_length = len(head) - (
-            has_bos and head[:1] == [self.bos_id]
-        )  # a bos that the prompt spells out
+        head = self._ids(prompt) if prompt else np.empty(0, np.int32)
+        whole = self._ids(prompt + completion)
+        if not np.array_equal(whole[: len(head)], head):
+            whole = np.concatenate([head, self._ids(completion)])
+        ids, has_bos = self._framed(whole)
         mask = np.ones(len(ids), np.uint8)
-        mask[: has_bos + prompt_length] = 0
-        return self._document(ids, mask, len(completion.encode()), prompt_length, has_bos)
+        mask[: has_bos + len(head)] = 0
+        spelt = self._spelt.count(prompt) + self._spelt.count(completion)
+        return self._document(ids, mask, len(completion.encode()), len(head), has_bos, spelt)
 
     def _chat(self, row: Row) -> EncodedDocument:
         template = self._required_template(row.where)
-        rendered = template.render(row.messages, row.where)
-        encoding = self._encode(rendered.text)
+        spelt = sum(self._spelt.count(message.content) for message in row.messages)
+        if spelt:
+            text = self._spelt.render(template, row.messages, row.where)
+            encoding = self._marked_backend.encode(text.marked, add_special_tokens=False)
+            rendered, offsets = text.rendered, text.offsets(_offsets(encoding))
+        else:
+            rendered = template.render(row.messages, row.where)
+            encoding = self._backend.encode(rendered.text, add_special_tokens=False)
+            offsets = _offsets(encoding)
         ids = np.array(encoding.ids, np.int32)
-        offsets = np.array(encoding.offsets, np.int64).reshape(-1, 2)
         has_bos = self._bos_token_id is not None and ids[:1].tolist() == [self._bos_token_id]
         if has_bos and ids[1:2].tolist() == [self._bos_token_id]:
             raise TemplateError(
@@ -170,7 +219,7 @@ class Encoder:
             )
         found = supervise(rendered, offsets, self._is_special[ids], template=template.name, where=row.where)
         prompt_length = max(0, int(found.mask.argmax()) - has_bos)
-        return self._document(ids, found.mask, found.num_bytes, prompt_length, has_bos)
+        return self._document(ids, found.mask, found.num_bytes, prompt_length, has_bos, spelt)
 
     def _required_template(self, where: str) -> ChatTemplate:
         if self._template is None:
@@ -184,8 +233,8 @@ class Encoder:
 
     def _framed(self, ids: NDArray[np.int32]) -> tuple[NDArray[np.int32], bool]:
         """The ids between bos and eos, and whether there is a bos."""
-        front = [self.bos_id] if self.bos_id is not None and ids[:1].tolist() != [self.bos_id] else []
-        back = [self.eos_id] if ids[-1:].tolist() != [self.eos_id] else []
+        front = [] if self.bos_id is None else [self.bos_id]
+        back = [] if ids[-1:].tolist() == [self.eos_id] else [self.eos_id]  # eos may be a token of text
         framed = np.concatenate([np.array(front, np.int32), ids, np.array(back, np.int32)])
         return framed, self.bos_id is not None
 
@@ -196,10 +245,15 @@ class Encoder:
         num_bytes: int,
         prompt_length: int,
         has_bos: bool,
+        spelt: int,
     ) -> EncodedDocument:
         mask[0] = 0  # nothing comes before the first token to predict it from
         special = int(self._is_special[ids].sum())
-        return EncodedDocument(ids, mask, num_bytes, special, prompt_length, has_bos)
+        return EncodedDocument(ids, mask, num_bytes, special, prompt_length, has_bos, spelt)
+
+
+def _offsets(encoding: Encoding) -> NDArray[np.int64]:
+    return np.array(encoding.offsets, np.int64).reshape(-1, 2)
 
 
 def _pieces(text: str) -> Iterator[str]:
@@ -226,6 +280,11 @@ def _special_ids(tokenizer: PreTrainedTokenizerBase) -> list[int]:
     """Ids that stand for no text: eos and all added tokens but runs of blanks."""
     added = tokenizer.added_tokens_decoder.items()
     return sorted({tokenizer.eos_token_id, *(number for number, token in added if token.content.strip())})
+
+
+def _special_texts(tokenizer: PreTrainedTokenizerBase) -> list[str]:
+    """What the vocabulary calls its special tokens."""
+    return [token.content for token in tokenizer.added_tokens_decoder.values() if token.special]
 
 
 def choose_template(
