@@ -63,6 +63,13 @@ def brahma_filters() -> Iterable[FilterEntry]:
         summary="Tell languages, keep some of them",
     )
     yield FilterEntry(
+        name="quality",
+        target="brahma.data.cleaning.steps.quality.step:build",
+        options="brahma.data.cleaning.steps.quality.options:QualityOptions",
+        scope="document",
+        summary="Judge by the rules of Gopher, C4 and FineWeb",
+    )
+    yield FilterEntry(
         name="exact_documents",
         target="brahma.data.cleaning.duplicates.exact:ExactDocuments",
         options="brahma.data.cleaning.duplicates.exact:ExactDocumentsOptions",
