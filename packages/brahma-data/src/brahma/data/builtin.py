@@ -77,6 +77,13 @@ def brahma_filters() -> Iterable[FilterEntry]:
         summary="Drop documents whose text stands earlier in the corpus",
     )
     yield FilterEntry(
+        name="exact_paragraphs",
+        target="brahma.data.cleaning.duplicates.paragraphs:ExactParagraphs",
+        options="brahma.data.cleaning.duplicates.paragraphs:ExactParagraphsOptions",
+        scope="corpus",
+        summary="Take out long paragraphs that stand earlier in the corpus",
+    )
+    yield FilterEntry(
         name="near_duplicates",
         target="brahma.data.cleaning.duplicates.near:NearDuplicates",
         options="brahma.data.cleaning.duplicates.near:NearDuplicatesOptions",

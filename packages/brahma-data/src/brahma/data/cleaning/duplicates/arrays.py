@@ -57,6 +57,11 @@ def opened(path: Path, dtype: np.dtype[Any], *, mode: str = "r") -> NDArray[Any]
     return np.memmap(path, dtype, mode)  # type: ignore[call-overload,no-any-return]
 
 
+def integers(path: Path) -> NDArray[np.int64]:
+    """What `new_array` or `new_identity` left."""
+    return opened(path, np.dtype(np.int64))
+
+
 def pieces(length: int) -> Iterator[slice]:
     """Slices that cover so many rows, each small enough to be copied."""
     for start in range(0, length, _ROWS):

@@ -11,10 +11,12 @@ from numpy.typing import NDArray
 
 from brahma.core.config.sections import Section
 from brahma.data.cleaning.contract import Document, Dropped, Verdict
-from brahma.data.cleaning.duplicates.decision import decision, new_decision, verdict_of_each
+from brahma.data.cleaning.duplicates.again import Found, verdict_of_each
+from brahma.data.cleaning.duplicates.arrays import integers, new_identity
 from brahma.data.cleaning.duplicates.grouping import repeats
 from brahma.data.cleaning.duplicates.keys import KeyFolder, as_keys
 
+_DECIDED = "decided"
 _BETWEEN = "\0"  # ("a b",) and ("a", "b") are not the same document
 
 
@@ -44,16 +46,16 @@ class ExactDocuments:
     def decide(self, folder: Path, *, tasks: int) -> None:
         """For each document the first one with its text."""
         keys = KeyFolder(folder, tasks=tasks)
-        with new_decision(folder, keys.num_documents) as decided:
+        with new_identity(folder / _DECIDED, keys.num_documents) as decided:
             for found in repeats(keys):
                 decided[keys.documents_at(found.again)] = keys.documents_at(found.first)
 
     def verdicts(self, folder: Path, *, task: int) -> Callable[[Document], Verdict]:
         """Drops all but the first; the detail names its place."""
-        keys, decided = KeyFolder(folder), decision(folder)
+        keys, decided = KeyFolder(folder), integers(folder / _DECIDED)
 
-        def judge(_: Document, index: int) -> Verdict:
-            kept = int(decided[index])
-            return kept == index or Dropped("exact duplicate", f"of {keys.where(kept)}")
+        def judge(_: Document, found: Found) -> Verdict:
+            kept = int(decided[found.document])
+            return kept == found.document or Dropped("exact duplicate", f"of {keys.where(kept)}")
 
         return verdict_of_each(keys, task=task, judge=judge)

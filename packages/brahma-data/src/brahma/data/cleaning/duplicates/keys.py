@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from brahma.core.disk import flush
 from brahma.core.errors import DataError
 from brahma.data.cleaning.contract import Document
-from brahma.data.cleaning.duplicates.arrays import aside, new_array, opened, pieces
+from brahma.data.cleaning.duplicates.arrays import aside, integers, new_array, opened, pieces
 from brahma.data.rows import place
 
 DOCUMENT = np.dtype(
@@ -151,7 +151,7 @@ class KeyFolder:
                     found = passed + np.cumsum(counts[piece], dtype=np.int64)
                     ends[done : done + len(found)] = found
                     passed, done = int(found[-1]), done + len(found)
-        return opened(path, np.dtype(np.int64))
+        return integers(path)
 
     def documents_at(self, positions: NDArray[np.int64]) -> NDArray[np.int64]:
         """Indices of the documents whose keys stand at these positions."""

@@ -14,15 +14,15 @@ from pydantic import Field
 
 from brahma.core.config.sections import Count, Section
 from brahma.data.cleaning.contract import Document, Dropped, Verdict
-from brahma.data.cleaning.duplicates.arrays import new_array, new_identity, opened, pieces
+from brahma.data.cleaning.duplicates.again import Found, verdict_of_each
+from brahma.data.cleaning.duplicates.arrays import integers, new_array, new_identity, pieces
 from brahma.data.cleaning.duplicates.clusters import flatten, unite
-from brahma.data.cleaning.duplicates.decision import decision, new_decision, verdict_of_each
 from brahma.data.cleaning.duplicates.grouping import repeats
 from brahma.data.cleaning.duplicates.keys import KeyFolder, as_keys
 from brahma.data.cleaning.duplicates.sorting import Entries, entries_of, sorted_entries
 from brahma.data.cleaning.words import WordHashes, run_hashes
 
-_CLUSTERS, _SIZES = "clusters", "sizes"
+_DECIDED, _CLUSTERS, _SIZES = "decided", "clusters", "sizes"
 _MOST_CHARACTERS = 2**63
 _SCATTER = np.uint64(0x9E3779B97F4A7C15)  # odd: spreads small numbers over 64 bits, each to one of its own
 
@@ -84,7 +84,7 @@ class NearDuplicates:
             flatten(roots)
         with (
             new_array(folder / _SIZES, keys.num_documents) as sizes,
-            new_decision(folder, keys.num_documents) as kept,
+            new_identity(folder / _DECIDED, keys.num_documents) as kept,
         ):
             for index, stays in self._choices(keys):
                 kept[index] = stays
@@ -101,12 +101,12 @@ class NearDuplicates:
 
     def verdicts(self, folder: Path, *, task: int) -> Callable[[Document], Verdict]:
         """Drops all for which another one stays; the detail says which and why that one."""
-        keys, kept, sizes = KeyFolder(folder), decision(folder), opened(folder / _SIZES, np.dtype(np.int64))
+        keys, kept, sizes = KeyFolder(folder), integers(folder / _DECIDED), integers(folder / _SIZES)
 
-        def judge(_: Document, index: int) -> Verdict:
-            stays = int(kept[index])
+        def judge(_: Document, found: Found) -> Verdict:
+            stays = int(kept[found.document])
             detail = f"of {keys.where(stays)}, kept as the longest of {int(sizes[stays])}"
-            return stays == index or Dropped("near-duplicate", detail)
+            return stays == found.document or Dropped("near-duplicate", detail)
 
         return verdict_of_each(keys, task=task, judge=judge)
 
@@ -122,7 +122,7 @@ def _held(keys: NDArray[np.uint64], index: int, holders: dict[bytes, int]) -> in
 
 def _members(keys: KeyFolder) -> Iterator[Entries]:
     """The documents of clusters of two or more, to be sorted by cluster, falling length, reading order."""
-    roots = opened(keys.folder / _CLUSTERS, np.dtype(np.int64))
+    roots = integers(keys.folder / _CLUSTERS)
     counts = _counts(keys.folder / "counts", roots)
     for piece in pieces(len(roots)):
         found = np.array(roots[piece])
@@ -138,4 +138,4 @@ def _counts(path: Path, roots: NDArray[np.int64]) -> NDArray[np.int64]:
         for piece in pieces(len(roots)):
             found, times = np.unique(roots[piece], return_counts=True)
             counts[found] += times
-    return opened(path, np.dtype(np.int64))
+    return integers(path)
