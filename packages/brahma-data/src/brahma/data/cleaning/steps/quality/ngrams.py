@@ -19,6 +19,9 @@ _MODULUS = 1 << _BITS
 _BASE = 0x9E3779B97F4A7C15  # odd, so that it has an inverse; 5 modulo 8, so that its powers differ longest
 _INVERSE = pow(_BASE, -1, _MODULUS)
 _LENGTH_BASE = 0xD6E8FEB86659FD93
+_SPREAD = (
+    0xBF58476D1CE4E5B9  # odd; without it, a difference in the first character would show in low bits only
+)
 _BLOCK = 1 << 16
 """Characters that are summed at a time: the tables of powers are as long, and fit into the cache."""
 
@@ -53,7 +56,7 @@ class Ngrams:
         np.cumsum(tokens.lengths, out=self._offsets[1:])
         solid = tokens.codes[tokens.solid]
         self._sums = _sums(solid, self._offsets)
-        self._back = _powers(_INVERSE, self._offsets[:-1])
+        self._back = _powers(_INVERSE, self._offsets[:-1]) * np.uint64(_SPREAD)
 
     def top_characters(self, n: int) -> int:
         """Characters in all occurrences of the most frequent run of n tokens, joined by spaces.
