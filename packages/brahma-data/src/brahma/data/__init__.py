@@ -9,10 +9,18 @@ if TYPE_CHECKING:
     from brahma.data.dataset import Dataset as Dataset
     from brahma.data.rows import Message as Message
     from brahma.data.rows import Row as Row
+    from brahma.data.splitting.files import split_files as split_files
 
-__all__ = ["Dataset", "Message", "Row", "convert"]
+__all__ = ["Dataset", "Message", "Row", "convert", "split_files"]
 
 if not TYPE_CHECKING:
     __getattr__ = exports(
-        __name__, {"Dataset": "dataset", "Message": "rows", "Row": "rows", "convert": "conversion.job"}
+        __name__,
+        {
+            "Dataset": "dataset",
+            "Message": "rows",
+            "Row": "rows",
+            "convert": "conversion.job",
+            "split_files": "splitting.files",
+        },
     )

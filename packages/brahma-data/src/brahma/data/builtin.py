@@ -110,3 +110,8 @@ def brahma_commands() -> Iterable[CommandEntry]:
         target="brahma.data.commands.convert:convert",
         summary="Rows of one layout or container as rows of another",
     )
+    yield CommandEntry(
+        name="data split",
+        target="brahma.data.commands.split:split",
+        summary="Training, validation and test files; repeated texts on one side",
+    )

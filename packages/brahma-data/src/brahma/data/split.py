@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from brahma.core.errors import DataError
 from brahma.data.order import permute
 
-_SPLIT = 1 << 63
+SPLIT_EPOCH = 1 << 63
 """Stands for the epoch in the permutation that the split is drawn with: no run gets there."""
 
 
@@ -47,6 +47,6 @@ def split_documents(
         )
     held_out = min(max(1, round(total * fraction)), total - 1)
     is_held_out = np.zeros(total, bool)
-    is_held_out[permute(np.arange(held_out, dtype=np.int64), total, seed=seed, epoch=_SPLIT)] = True
+    is_held_out[permute(np.arange(held_out, dtype=np.int64), total, seed=seed, epoch=SPLIT_EPOCH)] = True
     parts = np.split(is_held_out, np.cumsum(counts)[:-1])
     return [np.flatnonzero(~part) for part in parts], [np.flatnonzero(part) for part in parts]

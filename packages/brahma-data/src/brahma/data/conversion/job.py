@@ -6,14 +6,14 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 from brahma.core.errors import DataError, RowError
 from brahma.core.progress import progress
 from brahma.data._compression import split_ending
 from brahma.data._sources import expand_sources
-from brahma.data._validation import parse_row
 from brahma.data.conversion.forms import Talk, WouldLoseError
+from brahma.data.conversion.one_layout import OneLayout
 from brahma.data.conversion.options import Exchanges, Options, SystemTurn
 from brahma.data.conversion.reading import form_of, renamed, selected
 from brahma.data.conversion.report import ConversionReport
@@ -22,7 +22,7 @@ from brahma.data.conversion.rules import Rule
 from brahma.data.conversion.target import Format, Target, target_of
 from brahma.data.conversion.texts import TextUnit, first_lines, rule_for, talks_of
 from brahma.data.conversion.ways import Notes, rows_of
-from brahma.data.layouts import Layout, layout_of, layouts_of
+from brahma.data.layouts import Layout
 from brahma.data.readers import TextDocument, read_rows
 from brahma.data.rows import BadRow, RawRow, Role, place
 from brahma.data.writers import Write, check_output, open_writer
@@ -107,7 +107,7 @@ class _Job:
     def __init__(
         self, target: Target, options: Options, layout: Layout | None, document: TextUnit, skips: bool
     ) -> None:
-        self.target, self.options, self.layout = target, options, layout
+        self.target, self.options, self.layout = target, options, OneLayout(layout)
         self.document, self.skips = document, skips
         self._borders = _BORDERS.get(options.rule, "") if target.container == ".txt" else ""
         self.written_as: TextDocument = "file" if self._borders else "blank_line"
@@ -182,14 +182,12 @@ class _Job:
         if isinstance(unit, BadRow):
             yield unit
         elif isinstance(unit, Talk):
-            self.layout = self.layout or "text"
             yield from rows_of(unit, self.target.layout or "text", self.options, self.notes)
         else:
             yield from self._of_raw(renamed(unit, self.options.renamed))
 
     def _of_raw(self, raw: RawRow) -> Iterator[Mapping[str, Any] | BadRow]:
-        layout = self._layout_of(raw)
-        row = parse_row(raw, cast(Any, layout))
+        row, layout = self.layout.valid(raw)
         value = raw.value
         if not isinstance(value, str) and self.options.selects:
             value = selected(value, layout, self.options, self.notes)
@@ -201,27 +199,13 @@ class _Job:
             self._settle_rule(row.text.split("\n"), row.where)
         yield from rows_of(form_of(row, value, layout, self.notes), target, self.options, self.notes)
 
-    def _layout_of(self, raw: RawRow) -> Layout:
-        """The layout of all rows: that of the first one."""
-        where = place(raw.source, raw.line)
-        if self.layout is None:
-            self.layout = layout_of(raw.value, where=where)
-        if self.layout not in layouts_of(raw.value):
-            found = layout_of(raw.value, where=where)
-            raise RowError(
-                f"the row is {found}, the first one is {self.layout}",
-                where=where,
-                hint="Convert each kind by itself; --on-bad-row skip leaves the others out",
-            )
-        return self.layout
-
     def _settle_rule(self, lines: Iterable[str], where: str) -> None:
         """Choose the rule by the first text; it holds for all."""
         self.options = replace(self.options, rule=rule_for(lines, self.options, where))
 
     def report(self) -> ConversionReport:
         """What was done."""
-        layout = self.layout or "text"
+        layout = self.layout.layout or "text"
         target = self.target.layout or layout
         is_built = layout == "text" and target != "text"
         return ConversionReport(
