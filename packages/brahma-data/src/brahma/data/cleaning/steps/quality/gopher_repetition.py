@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import re
-
 from brahma.data.cleaning.contract import Dropped
 from brahma.data.cleaning.steps.quality.options import GopherRepetitionRules
 from brahma.data.cleaning.steps.quality.text import ScoredText, above, share
 
 _NAME = "gopher repetition"
-_PARAGRAPH_ENDS = re.compile("\n{2,}")
-_LINE_ENDS = re.compile("\n+")
 
 
 def judge(scored: ScoredText, rules: GopherRepetitionRules) -> Dropped | None:
@@ -18,18 +14,39 @@ def judge(scored: ScoredText, rules: GopherRepetitionRules) -> Dropped | None:
     text = scored.text
     if not text:
         return Dropped(f"{_NAME}: empty")
-    paragraphs = _PARAGRAPH_ENDS.split(text.strip())
-    lines = _LINE_ENDS.split(text)
     return (
-        _parts(paragraphs, "paragraphs", len(text),
-               rules.max_duplicate_paragraphs, rules.max_duplicate_paragraph_characters)
-        or _parts(lines, "lines", len(text), rules.max_duplicate_lines, rules.max_duplicate_line_characters)
+        _parts(
+            "paragraphs",
+            _paragraphs(text),
+            len(text),
+            most=rules.max_duplicate_paragraphs,
+            most_characters=rules.max_duplicate_paragraph_characters,
+        )
+        or _parts(
+            "lines",
+            _lines(text),
+            len(text),
+            most=rules.max_duplicate_lines,
+            most_characters=rules.max_duplicate_line_characters,
+        )
         or _runs(scored, rules)
-    )  # fmt: skip
+    )
+
+
+def _paragraphs(text: str) -> list[str]:
+    """What stands between blank lines."""
+    pieces = text.strip().split("\n\n")
+    return [kept for piece in pieces if (kept := piece.lstrip("\n"))] or [""]
+
+
+def _lines(text: str) -> list[str]:
+    """The lines that are not empty; a line break that begins or ends the text counts for an empty one."""
+    edges = text.startswith("\n") + text.endswith("\n")
+    return [*filter(None, text.split("\n")), *[""] * edges]
 
 
 def _parts(
-    parts: list[str], what: str, characters: int, most: float | None, most_characters: float | None
+    what: str, parts: list[str], characters: int, *, most: float | None, most_characters: float | None
 ) -> Dropped | None:
     """Lines or paragraphs that occurred before."""
     distinct = set(parts)
@@ -44,14 +61,12 @@ def _parts(
 def _runs(scored: ScoredText, rules: GopherRepetitionRules) -> Dropped | None:
     """Runs of words: the most frequent short ones, then all longer ones that occurred before."""
     characters = len(scored.text)
-    for n in (2, 3, 4):
-        most = getattr(rules, f"max_top_{n}_gram")
+    for n, most in rules.top_grams.items():
         if most is not None:
             top = scored.ngrams.top_characters(n)
             if dropped := above(f"{_NAME}: most frequent {n}-gram", share(top, characters), most):
                 return dropped
-    for n in range(5, 11):
-        most = getattr(rules, f"max_duplicate_{n}_grams")
+    for n, most in rules.duplicate_grams.items():
         if most is not None:
             doubled = scored.ngrams.duplicate_characters(n, up_to=most * characters)
             if dropped := above(f"{_NAME}: duplicate {n}-grams", share(doubled, characters), most):

@@ -52,6 +52,23 @@ class GopherRepetitionRules(Section):
     max_duplicate_10_grams: Share | None = 0.10
     """The same for runs of 10 words."""
 
+    @property
+    def top_grams(self) -> dict[int, float | None]:
+        """Length of a run -> highest share of the most frequent one."""
+        return {2: self.max_top_2_gram, 3: self.max_top_3_gram, 4: self.max_top_4_gram}
+
+    @property
+    def duplicate_grams(self) -> dict[int, float | None]:
+        """Length of a run -> highest share of duplicates."""
+        return {
+            5: self.max_duplicate_5_grams,
+            6: self.max_duplicate_6_grams,
+            7: self.max_duplicate_7_grams,
+            8: self.max_duplicate_8_grams,
+            9: self.max_duplicate_9_grams,
+            10: self.max_duplicate_10_grams,
+        }
+
 
 class GopherQualityRules(Section):
     """Text that is no prose: section A.1.1 of https://arxiv.org/abs/2112.11446."""
