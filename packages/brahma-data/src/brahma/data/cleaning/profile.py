@@ -1,0 +1,134 @@
+"""Profiles: which steps a cleaning has, in which order, with which options; a file that can be copied."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, cast
+
+from pydantic import Field
+
+from brahma.core.config.sections import Choice, NamedChoice, Section
+from brahma.core.entries import FilterEntry
+from brahma.core.errors import ConfigError
+from brahma.core.plugins import get_plugins
+from brahma.core.suffixes import CONFIG_SUFFIXES
+from brahma.core.suggest import suggestion
+
+if TYPE_CHECKING:
+    from brahma.core.config.draft import Draft
+
+
+class ProfileFile(Section):
+    """A file with a profile."""
+
+    summary: str = ""
+    """One line: for which data it is."""
+    steps: Annotated[list[NamedChoice], Field(min_length=1)]
+    """The steps in their order: a name, or `{"name": …, option: …}`."""
+
+
+@dataclass(frozen=True)
+class Profile:
+    """The steps of a cleaning, checked.
+
+    Attributes:
+        name: of a built-in profile, or the path of a file.
+        summary: one line.
+        steps: in their order, each with its options.
+    """
+
+    name: str
+    summary: str
+    steps: tuple[Choice, ...]
+
+    def entry(self, number: int) -> FilterEntry:
+        """What brings the step of that number."""
+        return cast(FilterEntry, get_plugins().find("filter", self.steps[number].name))
+
+    def options(self, number: int) -> Section | None:
+        """The checked options of the step of that number."""
+        return get_plugins().options(self.entry(number), self.steps[number])
+
+    def to_dict(self) -> list[dict[str, Any]]:
+        """The steps with the options that are given, ready for JSON."""
+        return [{"name": step.name, **step.options} for step in self.steps]
+
+
+def load_profile(given: str | Path) -> Profile:
+    """A profile by its name, or from a YAML, JSON or TOML file.
+
+    Raises:
+        ConfigError: there is no such profile or file; or with all mistakes in it, each with its line.
+        PluginError: nobody brings a step of that name.
+    """
+    path = Path(given)
+    if path.suffix.lower() in CONFIG_SUFFIXES or path.is_file():
+        return _checked(path, str(given))
+    known = profile_files()
+    if str(given) not in known:
+        hint = suggestion(str(given), known, nothing="name a file: --profile FILE.yaml")
+        raise ConfigError(f"no profile is called {str(given)!r}", hint=hint)
+    return _checked(known[str(given)], str(given))
+
+
+@cache
+def profile_files() -> dict[str, Path]:
+    """The built-in profiles: name -> file, sorted."""
+    folder = Path(str(files("brahma.data") / "cleaning" / "profiles"))
+    return {path.stem: path for path in sorted(folder.glob("*.yaml"))}
+
+
+def with_evaluation(profile: Profile, evaluation: list[str]) -> Profile:
+    """The profile with the step `contamination` for these files, in its place before the corpus steps.
+
+    Args:
+        evaluation: the files; with none the profile is returned as it is.
+    """
+    if not evaluation:
+        return profile
+    added = Choice.model_validate({"name": "contamination", "evaluation": evaluation})
+    steps = [step for step in profile.steps if step.name != added.name]
+    is_corpus = [get_plugins().find("filter", step.name) for step in steps]
+    place = next(
+        (n for n, entry in enumerate(is_corpus) if cast(FilterEntry, entry).scope == "corpus"), len(steps)
+    )
+    return Profile(profile.name, profile.summary, (*steps[:place], added, *steps[place:]))
+
+
+def check_steps(profile: Profile, places: dict[int, str] | None = None) -> None:
+    """Find each step and check its options.
+
+    Args:
+        places: number of a step -> `file:line`, for the errors.
+
+    Raises:
+        ConfigError: options that a step does not take; a step that stands twice.
+        PluginError: nobody brings a step of that name.
+    """
+    seen: dict[str, int] = {}
+    for number, step in enumerate(profile.steps):
+        where = (places or {}).get(number, f"profile {profile.name}")
+        entry = get_plugins().find("filter", step.name, where)
+        get_plugins().options(entry, step, where)
+        if step.name in seen:
+            raise ConfigError(f"the step {step.name} stands twice", where=where, hint="Take one of them out")
+        seen[step.name] = number
+
+
+def _checked(path: Path, name: str) -> Profile:
+    from brahma.core.config.documents import read_document
+    from brahma.core.config.draft import Draft
+    from brahma.core.config.validation import validate
+
+    draft = Draft(read_document(path))
+    content = validate(draft, ProfileFile, lambda _: ())
+    profile = Profile(name, content.summary, tuple(content.steps))
+    check_steps(profile, _places(draft, len(content.steps)))
+    return profile
+
+
+def _places(draft: Draft, steps: int) -> dict[int, str]:
+    return {number: draft.place(("steps", number)).where for number in range(steps)}

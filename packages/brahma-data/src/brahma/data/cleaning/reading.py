@@ -1,0 +1,74 @@
+"""The documents of a part of the input, and the rows that are none."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import cast
+
+from brahma.core.errors import RowError
+from brahma.data.cleaning.job import Job
+from brahma.data.cleaning.tasks import Part
+from brahma.data.layouts import Layout, Value, layout_of, texts_of
+from brahma.data.readers import ReadOptions, reader_of
+from brahma.data.rows import BadRow, RawRow, place
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A document of the input.
+
+    Attributes:
+        line: 1-based, on which it starts.
+        layout: of the row.
+        value: the row.
+        texts: its pieces of text.
+        tail: the blanks and line ends after running text; they stay as they are.
+        repairs: what was mended to read it, and how often.
+    """
+
+    line: int
+    layout: Layout
+    value: Value
+    texts: tuple[str, ...]
+    tail: str
+    repairs: Mapping[str, int]
+
+
+def read_part(job: Job, part: Part) -> Iterator[Found | BadRow]:
+    """Every document of a part; of running text in pieces.
+
+    Raises:
+        DataError: the file cannot be read, or is damaged so that what follows cannot be found.
+    """
+    source = job.sources[part.source]
+    options = ReadOptions(job.text_document, part.start, part.line, part.end, lenient=True)
+    wanted = cast("Layout | None", job.layout)
+    for row in reader_of(source.path)(source.path, options):
+        if part.end is not None and row.offset >= part.end:
+            return
+        if isinstance(row, BadRow):
+            yield row
+        elif not source.running:
+            yield _found(row, wanted)
+        elif str(row.value).strip():
+            yield _piece(row)
+
+
+def _found(row: RawRow, wanted: Layout | None) -> Found | BadRow:
+    where = place(row.source, row.line)
+    try:
+        layout = wanted or layout_of(row.value, where=where)
+        texts = texts_of(row.value, layout, where=where)
+    except RowError as error:
+        return BadRow(row.source, row.line, row.offset, error)
+    if not any(text.strip() for text in texts):
+        error = RowError("the text is empty", where=where, hint="Take the row out")
+        return BadRow(row.source, row.line, row.offset, error)
+    return Found(row.line, layout, row.value, texts, "", row.repairs)
+
+
+def _piece(row: RawRow) -> Found:
+    text = str(row.value)
+    body = text.rstrip()
+    return Found(row.line, "text", body, (body,), text[len(body) :], row.repairs)
