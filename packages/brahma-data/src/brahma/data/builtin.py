@@ -4,31 +4,49 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from brahma.core.entries import CommandEntry, FilterEntry, ReaderEntry
+from brahma.core.entries import CommandEntry, ExecutorEntry, FilterEntry, ReaderEntry
 from brahma.core.hookspecs import hookimpl
+from brahma.core.suffixes import COMPRESSION_SUFFIXES
 
 
 @hookimpl
 def brahma_readers() -> Iterable[ReaderEntry]:
-    """Readers of plain text, JSON Lines and JSON arrays, also compressed with gzip."""
+    """Readers of running text, JSON Lines, JSON arrays and tables, also compressed; and of Parquet."""
     yield ReaderEntry(
         name="text",
         target="brahma.data._file_formats:read_text",
-        suffixes=(".txt", ".txt.gz"),
+        suffixes=_compressed(".txt"),
         summary="Running text; what a document is, `text_document` says",
     )
     yield ReaderEntry(
         name="jsonl",
         target="brahma.data._file_formats:read_json_lines",
-        suffixes=(".jsonl", ".ndjson", ".jsonl.gz", ".ndjson.gz"),
+        suffixes=_compressed(".jsonl", ".ndjson"),
         summary="One JSON object a line",
     )
     yield ReaderEntry(
         name="json",
         target="brahma.data._file_formats:read_json",
-        suffixes=(".json", ".json.gz"),
+        suffixes=_compressed(".json"),
         summary="One JSON array of objects",
     )
+    yield ReaderEntry(
+        name="csv",
+        target="brahma.data._csv:read_csv",
+        suffixes=_compressed(".csv", ".tsv"),
+        summary="A table with a header; cells separated by commas, semicolons, tabs or bars",
+    )
+    yield ReaderEntry(
+        name="parquet",
+        target="brahma.data._parquet:read_parquet",
+        suffixes=(".parquet",),
+        summary="A Parquet file, by row groups",
+    )
+
+
+def _compressed(*suffixes: str) -> tuple[str, ...]:
+    """The endings, plain and compressed."""
+    return tuple(suffix + more for suffix in suffixes for more in ("", *COMPRESSION_SUFFIXES))
 
 
 @hookimpl
@@ -70,6 +88,13 @@ def brahma_filters() -> Iterable[FilterEntry]:
         summary="Judge by the rules of Gopher, C4 and FineWeb",
     )
     yield FilterEntry(
+        name="personal_data",
+        target="brahma.data.cleaning.steps.personal_data:build",
+        options="brahma.data.cleaning.steps.personal_data:PersonalDataOptions",
+        scope="text",
+        summary="Mask e-mail and IP addresses, numbers of phones, cards and accounts, and secrets",
+    )
+    yield FilterEntry(
         name="exact_documents",
         target="brahma.data.cleaning.duplicates.exact:ExactDocuments",
         options="brahma.data.cleaning.duplicates.exact:ExactDocumentsOptions",
@@ -93,6 +118,17 @@ def brahma_filters() -> Iterable[FilterEntry]:
 
 
 @hookimpl
+def brahma_executors() -> Iterable[ExecutorEntry]:
+    """Where the tasks of a cleaning run, if nobody says."""
+    yield ExecutorEntry(
+        name="processes",
+        target="brahma.data.cleaning.executors:Processes",
+        options="brahma.data.cleaning.executors:ProcessOptions",
+        summary="Processes of this machine",
+    )
+
+
+@hookimpl
 def brahma_commands() -> Iterable[CommandEntry]:
     """`brahma tokenizer train` and `brahma data inspect`."""
     yield CommandEntry(
@@ -109,6 +145,11 @@ def brahma_commands() -> Iterable[CommandEntry]:
         name="data convert",
         target="brahma.data.commands.convert:convert",
         summary="Rows of one layout or container as rows of another",
+    )
+    yield CommandEntry(
+        name="data augment",
+        target="brahma.data.commands.augment:augment",
+        summary="The rows of a file, and checked variants of them behind",
     )
     yield CommandEntry(
         name="data split",
