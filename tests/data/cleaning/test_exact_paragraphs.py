@@ -21,9 +21,9 @@ def test_a_paragraph_that_stands_earlier_is_taken_out_with_one_gap(tmp_path: Pat
     ]
 
 
-def test_a_document_of_which_next_to_nothing_is_left_is_dropped(tmp_path: Path) -> None:
+def test_a_document_of_which_little_is_left_is_dropped(tmp_path: Path) -> None:
     found = run(TEN, tmp_path, documents_of([SAME, f"Head\n\n{SAME}\n\n{SAME}"], [1]))
-    assert found == [True, Dropped("nothing left without duplicate paragraphs", "2 taken out")]
+    assert found == [True, Dropped("little left without duplicate paragraphs", "2 taken out, 9% left")]
 
 
 def test_short_paragraphs_stay(tmp_path: Path) -> None:

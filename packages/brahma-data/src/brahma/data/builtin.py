@@ -95,6 +95,13 @@ def brahma_filters() -> Iterable[FilterEntry]:
         summary="Mask e-mail and IP addresses, numbers of phones, cards and accounts, and secrets",
     )
     yield FilterEntry(
+        name="contamination",
+        target="brahma.data.cleaning.steps.contamination:Contamination",
+        options="brahma.data.cleaning.steps.contamination:ContaminationOptions",
+        scope="document",
+        summary="Drop documents that share a run of words with an evaluation set",
+    )
+    yield FilterEntry(
         name="exact_documents",
         target="brahma.data.cleaning.duplicates.exact:ExactDocuments",
         options="brahma.data.cleaning.duplicates.exact:ExactDocumentsOptions",

@@ -10,7 +10,7 @@ import numpy as np
 import xxhash
 from numpy.typing import NDArray
 
-from brahma.core.config.sections import Count, Section
+from brahma.core.config.sections import Count, Fraction, Section
 from brahma.data.cleaning.contract import Document, Dropped, Rewritten, Verdict
 from brahma.data.cleaning.duplicates.again import Found, verdict_of_each
 from brahma.data.cleaning.duplicates.arrays import integers, new_array
@@ -25,8 +25,9 @@ class ExactParagraphsOptions(Section):
     """Options of `exact_paragraphs`."""
 
     min_characters: Count = 100
-    """Shorter paragraphs always stay: headings, lines of code, cells of tables. A document of which less
-    than this is left is dropped."""
+    """Shorter paragraphs always stay: headings, lines of code, cells of tables."""
+    min_left: Fraction = 0.3
+    """A document with no longer paragraph left, and less than this part of its text, is dropped."""
     occurrences: Count = 1
     """How often a paragraph may stand in the corpus."""
 
@@ -63,7 +64,7 @@ class ExactParagraphs:
                 goes[found.again[found.earlier >= self._options.occurrences]] = True
 
     def verdicts(self, folder: Path, *, task: int) -> Callable[[Document], Verdict]:
-        """Documents without the paragraphs that go; one of which next to nothing is left is dropped."""
+        """Documents without the paragraphs that go; one of which little is left is dropped."""
         goes = integers(folder / _DECIDED)
 
         def judge(document: Document, found: Found) -> Verdict:
@@ -74,8 +75,11 @@ class ExactParagraphs:
 
     def _without(self, text: str, gone: list[int]) -> Verdict:
         left = _left(text, gone, self._options.min_characters)
-        if len(left.strip()) < self._options.min_characters:
-            return Dropped("nothing left without duplicate paragraphs", f"{sum(gone)} taken out")
+        part = len(left.strip()) / len(text.strip())
+        if all(gone) and part < self._options.min_left:
+            return Dropped(
+                "little left without duplicate paragraphs", f"{sum(gone)} taken out, {part:.0%} left"
+            )
         return Rewritten(left, {"duplicate paragraph taken out": sum(gone)})
 
 

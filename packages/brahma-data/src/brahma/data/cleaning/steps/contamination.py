@@ -1,0 +1,131 @@
+"""`contamination`: a document that shares a run of words with an evaluation set goes.
+
+A model that was trained on the questions of its own examination seems better than it is. Runs of 13 words are
+what GPT-3's authors compared (https://arxiv.org/abs/2005.14165, appendix C).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from brahma.core.config.sections import Count, Section, Texts
+from brahma.core.errors import DataError
+from brahma.data._sources import expand_sources
+from brahma.data.cleaning.contract import Dropped, Verdict
+from brahma.data.cleaning.words import WordHashes, run_hashes
+from brahma.data.readers import read_rows
+from brahma.data.rows import BadRow, place
+
+_REASON = "shares words with an evaluation set"
+_SLOTS_EACH = 16  # slots of the filter for each run: about 1 of 16 runs that are not in it is looked up
+_MOST_SLOTS = 1 << 28
+
+
+class ContaminationOptions(Section):
+    """Options of `contamination`."""
+
+    evaluation: Texts
+    """Evaluation sets: files, folders or globs, in any format that can be read. Every text in a row counts:
+    question, choices, answer."""
+    ngram: Count = 13
+    """Words in a row that a document must share."""
+    min_words: Count = 8
+    """An evaluation's text with fewer words than `ngram` is searched for as a whole, if it has as many as
+    this; shorter ones are too common to prove anything."""
+
+
+class Contamination:
+    """Drops each document that shares `ngram` words in a row with a text of the evaluation sets.
+
+    Raises:
+        DataError: an evaluation file is missing or damaged, or no text in them is long enough.
+    """
+
+    def __init__(self, options: ContaminationOptions) -> None:
+        self._hashes = WordHashes()
+        self._sources = expand_sources(options.evaluation)
+        self._runs = self._collect(options)
+
+    def _collect(self, options: ContaminationOptions) -> list[_Runs]:
+        """The runs of each length, with their places."""
+        found: dict[int, list[tuple[NDArray[np.uint64], int, int]]] = {}
+        for number, source in enumerate(self._sources):
+            for line, text in _texts_of(source):
+                words = self._hashes.words(text)
+                length = min(len(words), options.ngram)
+                if length >= min(options.min_words, options.ngram):
+                    found.setdefault(length, []).append((run_hashes(words, length), number, line))
+        if not found:
+            raise DataError(
+                "the evaluation files hold no text that is long enough to search for",
+                where=", ".join(options.evaluation),
+                why=f"none has {min(options.min_words, options.ngram)} words",
+                hint="Name files with the questions themselves, or lower min_words",
+            )
+        return [_Runs(length, found[length]) for length in sorted(found, reverse=True)]
+
+    def __call__(self, text: str) -> Verdict:
+        """Judge one document."""
+        words = self._hashes.words(text)
+        for runs in self._runs:
+            if (found := runs.first_in(words)) is not None:
+                where = place(self._sources[found.source], found.line)
+                return Dropped(_REASON, f"{runs.length} words in a row of {where}")
+        return True
+
+
+class _Place(NamedTuple):
+    source: int
+    line: int
+
+
+class _Runs:
+    """Runs of words of one length, sorted by hash, behind a table that says which can be among them."""
+
+    def __init__(self, length: int, texts: list[tuple[NDArray[np.uint64], int, int]]) -> None:
+        self.length = length
+        hashes = np.concatenate([runs for runs, _, _ in texts])
+        counts = [len(runs) for runs, _, _ in texts]
+        places = np.repeat(np.array([(source, line) for _, source, line in texts]), counts, axis=0)
+        self._hashes, first = np.unique(hashes, return_index=True)
+        self._places = places[first]
+        slots = min(_MOST_SLOTS, 1 << (_SLOTS_EACH * len(self._hashes)).bit_length())
+        self._mask = np.uint64(slots - 1)
+        self._is_taken = np.zeros(slots, np.bool_)
+        self._is_taken[(self._hashes & self._mask).view(np.int64)] = True
+
+    def first_in(self, words: NDArray[np.uint64]) -> _Place | None:
+        """Where the first run of these words that is one of ours comes from."""
+        found = run_hashes(words, self.length)
+        # as int64: numpy takes uint64 for an index four times slower
+        candidates = found[self._is_taken[(found & self._mask).view(np.int64)]]
+        at = np.searchsorted(self._hashes, candidates)
+        at[at == len(self._hashes)] = 0
+        matching = at[self._hashes[at] == candidates]
+        return _Place(*self._places[matching[0]].tolist()) if len(matching) else None
+
+
+def _texts_of(source: Path) -> Iterator[tuple[int, str]]:
+    """Line and text of every string in every row.
+
+    Raises:
+        DataError: a row cannot be read: what it holds would be overlooked.
+    """
+    for row in read_rows(source):
+        if isinstance(row, BadRow):
+            raise row.error
+        yield from ((row.line, text) for text in _strings(row.value))
+
+
+def _strings(value: object) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        yield from (text for each in value.values() for text in _strings(each))
+    elif isinstance(value, list):
+        yield from (text for each in value for text in _strings(each))
