@@ -1,3 +1,4 @@
+import gzip
 import json
 import os
 import random
@@ -17,15 +18,17 @@ from transformers import PreTrainedTokenizerFast
 from brahma.core.errors import DataError, RowError
 from brahma.core.pace import Outcome, Work
 from brahma.core.progress import PlainScreen, showing
-from brahma.data import _tokenise, _workers
+from brahma.data import _tokenise, _work, _workers
 from brahma.data.batches import IGNORE_INDEX
 from brahma.data.cache import DamagedDataError
 from brahma.data.dataset import Dataset
 from brahma.data.encode import Encoder
 from brahma.data.prepare import PreparedData, prepare
 from brahma.data.rows import Row
+from brahma.data.shards import Shard
 from brahma.data.split import split_documents
 from brahma.data.tokenizer import train_tokenizer
+from tests.data.small_tokenizers import sentencepiece_like
 
 WORDS = ("the", "a", "river", "stone", "bird", "light", "of", "under", "sings", "falls", "quietly", "evening")
 
@@ -316,9 +319,11 @@ def test_one_document_cannot_be_split(tmp_path: Path, tokenizer: PreTrainedToken
 
 @pytest.fixture
 def pooled(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Start processes even for little data, with batches of a few rows."""
+    """Start processes even for little data, with little work at once, and tiktoken."""
     monkeypatch.setattr(_tokenise, "_SMALL", 0)
-    monkeypatch.setattr(_workers, "_BATCH_ROWS", 7)
+    monkeypatch.setattr(_tokenise, "_WORTH_HASTENING", 0)
+    monkeypatch.setattr(_work, "_BATCH_ROWS", 7)
+    monkeypatch.setattr(_work, "_SECTION", 500)
 
 
 @pytest.mark.usefixtures("pooled")
@@ -369,20 +374,88 @@ def a_row(text: str) -> Row:
     return Row("text", Path("a.jsonl"), 1, 0, text=text)
 
 
-def test_a_worker_that_dies_is_a_clear_error() -> None:
+def dying_workers() -> _workers.Workers:
     encoder: Any = DyingEncoder()
-    with _workers.Workers(encoder, 1) as workers, pytest.raises(DataError, match="died") as caught:
-        list(workers.encode([a_row("die")]))
+    tokeniser = _work.Tokeniser(encoder, Dataset.from_rows(["a"]), np.dtype("<u2"))
+    return _workers.Workers(tokeniser, 1)
+
+
+def test_a_worker_that_dies_is_a_clear_error() -> None:
+    with dying_workers() as workers, pytest.raises(DataError, match="died") as caught:
+        list(workers.tokenise([_work.RowBatch([a_row("die")])]))
     assert "SIGKILL" in str(caught.value)
     assert "a.jsonl, lines 1 to 1" in str(caught.value)
     assert "data_config.workers" in str(caught.value.hint)
 
 
 def test_a_bug_in_a_worker_comes_back_with_its_traceback() -> None:
-    encoder: Any = DyingEncoder()
     story = r"in encode[\s\S]*no encoder at all: hello"
-    with _workers.Workers(encoder, 1) as workers, pytest.raises(RuntimeError, match=story):
-        list(workers.encode([a_row("hello")]))
+    with dying_workers() as workers, pytest.raises(RuntimeError, match=story):
+        list(workers.tokenise([_work.RowBatch([a_row("hello")])]))
+
+
+@pytest.mark.parametrize("ending", [".jsonl", ".jsonl.gz", ".txt"])
+@pytest.mark.usefixtures("pooled")
+def test_work_in_sections_gives_the_rows_of_the_whole_file(
+    tmp_path: Path, tokenizer: PreTrainedTokenizerFast, ending: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Blank lines, CRLF, a byte-order mark and lines longer than a section included."""
+    lines = [sentence(seed, 3 + seed % 200) + " é🙂" for seed in range(80)]
+    if ending.startswith(".jsonl"):
+        lines = [json.dumps({"text": line}, ensure_ascii=False) for line in lines]
+    content = "\ufeff" + "".join(line + ("\r\n\n", "\n")[number % 2] for number, line in enumerate(lines))
+    path = tmp_path / f"a{ending}"
+    path.write_bytes(gzip.compress(content.encode()) if ending.endswith("gz") else content.encode())
+    dataset = Dataset.from_file(path, text_document="line")
+    made = {}
+    for section in (200, 500, 10_000_000):
+        monkeypatch.setattr(_work, "_SECTION", section)
+        prepared = ready(dataset, tokenizer, tmp_path / str(section), workers=1, seq_length=512)
+        made[section] = {file.name: file.read_bytes() for file in prepared.entries[0].iterdir()}
+    assert made[200] == made[500] == made[10_000_000]
+    shard = Shard(prepared.entries[0])
+    assert shard.documents["row"].tolist() == list(range(80))
+    assert shard.documents["line"].tolist() == [row.line for row in dataset]
+    assert shard.documents["offset"].tolist() == [row.offset for row in dataset]
+
+
+def test_a_large_file_of_blank_lines_is_no_data(
+    tmp_path: Path, tokenizer: PreTrainedTokenizerFast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_work, "_SECTION", 10)
+    (tmp_path / "a.jsonl").write_text("\n" * 100)
+    texts(tmp_path / "b.jsonl", 3)
+    with pytest.raises(DataError, match="holds no rows"):
+        ready([tmp_path / "b.jsonl", tmp_path / "a.jsonl"], tokenizer, tmp_path / "cache")
+
+
+def test_special_tokens_that_a_corpus_spells_out_are_text_and_counted(
+    tmp_path: Path, tokenizer: PreTrainedTokenizerFast, caplog: pytest.LogCaptureFixture
+) -> None:
+    rows = [{"text": sentence(seed)} for seed in range(5)]
+    rows[1], rows[3] = {"text": "a </s> b <s>"}, {"text": "<|user|>"}
+    path = write_rows(tmp_path / "a.jsonl", rows)
+    for _ in range(2):  # built, and found in the cache
+        caplog.clear()
+        prepared = ready(path, tokenizer, tmp_path / "cache")
+        assert f"spells out special tokens 3 times; they are read as text: {path}:2, {path}:4" in caplog.text
+    assert prepared.ledger.tokens.special == 2 * 5
+    (file,) = prepared.ledger.files
+    assert (file.spelt, file.spelt_lines) == (3, (2, 4))
+    assert PreparedData.open(json.loads(json.dumps(prepared.to_dict()))).ledger == prepared.ledger
+
+
+@pytest.mark.usefixtures("pooled")
+def test_the_log_says_what_tokenises_and_why(
+    tmp_path: Path, tokenizer: PreTrainedTokenizerFast, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    ready(texts(tmp_path / "a.jsonl", 5), tokenizer, tmp_path / "one")
+    assert "tiktoken tokenises" in caplog.text
+    ready(texts(tmp_path / "a.jsonl", 5), sentencepiece_like(), tmp_path / "two", seq_length=64)
+    assert "tokenizers tokenises, which is slower than tiktoken would be: its pre-tokenizer is Metaspace" in (
+        caplog.text
+    )
 
 
 def test_a_script_without_a_main_guard_prepares_in_parallel_and_ctrl_c_leaves_nothing(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Processes that encode rows: the parent reads, they tokenise, results come back in order.
+"""Processes that tokenise: the parent says what, they read and encode, results come back in order.
 
 They are plain child processes on a pipe, not a `multiprocessing` pool: that one imports the user's main
 script again in every child, so a script without an `if __name__ == "__main__"` guard would start its
@@ -18,62 +18,31 @@ from multiprocessing.connection import Connection, wait
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from brahma.core.errors import BrahmaError, DataError, RowError
-from brahma.data.rows import BadRow, EncodedDocument, Row
+from brahma.core.errors import BrahmaError, DataError
 
 if TYPE_CHECKING:
-    from brahma.data.encode import Encoder
+    from brahma.data._work import Tokenised, Tokeniser, Work
 
-Outcome = EncodedDocument | RowError
-Encoded = tuple[Row | BadRow, Outcome]
-
-_BATCH_ROWS = 1024
-_BATCH_CHARACTERS = 1 << 18
 _AHEAD = 4
-"""Batches in work or waiting for their turn, for each worker: bounds the memory."""
-
-
-def batched(rows: Iterable[Row | BadRow]) -> Iterator[list[Row | BadRow]]:
-    """Rows in batches that are worth sending to another process."""
-    batch: list[Row | BadRow] = []
-    characters = 0
-    for row in rows:
-        batch.append(row)
-        if isinstance(row, Row):
-            characters += sum(len(text) for text in row.texts())
-        if len(batch) == _BATCH_ROWS or characters >= _BATCH_CHARACTERS:
-            yield batch
-            batch, characters = [], 0
-    if batch:
-        yield batch
-
-
-def encode_row(encoder: Encoder, row: Row | BadRow) -> Outcome:
-    """The row's document, or the error that it is skipped or refused for."""
-    if isinstance(row, BadRow):
-        return row.error
-    try:
-        return encoder.encode(row)
-    except RowError as error:
-        return error
+"""Works in hand or waiting for their turn, for each worker: bounds the memory."""
 
 
 class Workers:
-    """Child processes, each with its copy of the encoder; use it in a `with` block.
+    """Child processes, each with its copy of the tokeniser; use it in a `with` block.
 
     Args:
-        encoder: is pickled.
+        tokeniser: is pickled.
         count: processes.
     """
 
-    def __init__(self, encoder: Encoder, count: int) -> None:
+    def __init__(self, tokeniser: Tokeniser, count: int) -> None:
         self._processes: dict[Connection, subprocess.Popen[bytes]] = {}
         try:
             for _ in range(count):
                 connection, process = _start()
                 self._processes[connection] = process
             for connection in self._processes:
-                self._send(connection, encoder)
+                self._send(connection, tokeniser)
         except BaseException:
             self._stop()
             raise
@@ -86,20 +55,21 @@ class Workers:
     ) -> None:
         self._stop()
 
-    def encode(self, rows: Iterable[Row | BadRow]) -> Iterator[Encoded]:
-        """Each row with its outcome, in the order of the rows.
+    def tokenise(self, works: Iterable[Work]) -> Iterator[Tokenised]:
+        """What becomes of each work, in their order.
 
         Raises:
             BrahmaError: what an encoder raised that is not about one row.
             DataError: a process died.
         """
-        batches = enumerate(batched(rows))
-        idle, busy = list(self._processes), dict[Connection, tuple[int, list[Row | BadRow]]]()
-        ready: dict[int, list[Encoded]] = {}
-        done = 0  # batches handed on
+        numbered = enumerate(works)
+        idle = list(self._processes)
+        busy: dict[Connection, tuple[int, Work]] = {}
+        ready: dict[int, Tokenised] = {}
+        done = 0  # works handed on
         while True:
             while idle and len(busy) + len(ready) < _AHEAD * len(self._processes):
-                item = next(batches, None)
+                item = next(numbered, None)
                 if item is None:
                     break
                 busy[idle[-1]] = item
@@ -108,11 +78,11 @@ class Workers:
                 return
             for connection in wait(list(busy)):
                 assert isinstance(connection, Connection)
-                number, batch = busy.pop(connection)
-                ready[number] = list(zip(batch, self._receive(connection, batch), strict=True))
+                number, work = busy.pop(connection)
+                ready[number] = self._receive(connection, work)
                 idle.append(connection)
             while done in ready:
-                yield from ready.pop(done)
+                yield ready.pop(done)
                 done += 1
 
     def _send(self, connection: Connection, message: object) -> None:
@@ -121,24 +91,23 @@ class Workers:
         except (BrokenPipeError, ConnectionResetError) as error:
             raise self._died(connection, None) from error
 
-    def _receive(self, connection: Connection, batch: list[Row | BadRow]) -> list[Outcome]:
+    def _receive(self, connection: Connection, work: Work) -> Tokenised:
         try:
-            answer = connection.recv()
+            answer: Tokenised | BaseException = connection.recv()
         except (EOFError, ConnectionResetError) as error:
-            raise self._died(connection, batch) from error
+            raise self._died(connection, work) from error
         if isinstance(answer, BaseException):
             raise answer
-        outcomes: list[Outcome] = answer
-        return outcomes
+        return answer
 
-    def _died(self, connection: Connection, batch: list[Row | BadRow] | None) -> DataError:
+    def _died(self, connection: Connection, work: Work | None) -> DataError:
         status = self._processes[connection].wait()
         why = f"it ended with status {status}"
         if status < 0:
             why = f"it was killed by {signal.Signals(-status).name}"
         return DataError(
             "a process that tokenises died",
-            where=f"{batch[0].source}, lines {batch[0].line} to {batch[-1].line}" if batch else None,
+            where=work.where if work else None,
             why=why + "; SIGKILL mostly means that memory ran out" * (status == -signal.SIGKILL),
             hint="set data_config.workers to a smaller number, or to 1 to tokenise in the main process",
         )
@@ -167,18 +136,18 @@ def _start() -> tuple[Connection, subprocess.Popen[bytes]]:
 
 
 def _serve(connection: Connection) -> None:
-    """Encode batches until the parent closes the pipe."""
+    """Do work until the parent closes the pipe."""
     try:
-        encoder: Encoder = connection.recv()
+        tokeniser: Tokeniser = connection.recv()
         while True:
-            connection.send(_answer(encoder, connection.recv()))
+            connection.send(_answer(tokeniser, connection.recv()))
     except (EOFError, BrokenPipeError, ConnectionResetError):
         return
 
 
-def _answer(encoder: Encoder, rows: list[Row | BadRow]) -> list[Outcome] | Exception:
+def _answer(tokeniser: Tokeniser, work: Work) -> Tokenised | Exception:
     try:
-        return [encode_row(encoder, row) for row in rows]
+        return tokeniser(work)
     except BrahmaError as error:
         return error
     except Exception:  # a bug: not every exception can be pickled, its text can

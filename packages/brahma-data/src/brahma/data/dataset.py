@@ -194,14 +194,22 @@ class Dataset:
         Raises:
             DataError: a damaged file; rows of more than one format.
         """
-        for raw in self._read(self.sources if source is None else (source,)):
-            if isinstance(raw, BadRow):
-                yield raw
-                continue
-            try:
-                yield self._row(raw)
-            except RowError as error:
-                yield BadRow(raw.source, raw.line, raw.offset, error)
+        yield from map(self._checked, self._read(self.sources if source is None else (source,)))
+
+    def scan_part(self, source: Path, *, start: int, line: int, stop: int) -> Iterator[Row | BadRow]:
+        """As `scan`, the rows that begin in the bytes from `start`, where that line begins, to `stop`."""
+        for raw in read_rows(source, text_document=self.options.text_document, start=start, line=line):
+            if raw.offset >= stop:
+                return
+            yield self._checked(raw)
+
+    def _checked(self, raw: RawRow | BadRow) -> Row | BadRow:
+        if isinstance(raw, BadRow):
+            return raw
+        try:
+            return self._row(raw)
+        except RowError as error:
+            return BadRow(raw.source, raw.line, raw.offset, error)
 
     @property
     def skipped(self) -> list[tuple[str, str]]:

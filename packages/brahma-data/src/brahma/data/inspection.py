@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from brahma.core.progress import progress
 from brahma.data._table import OnLongRow
-from brahma.data._workers import encode_row
+from brahma.data._work import encode_row
 from brahma.data.dataset import Dataset
 from brahma.data.encode import Encoder
 from brahma.data.example import Example, example_of_tokens

@@ -74,7 +74,12 @@ class SkippedRow:
 
 @dataclass(frozen=True)
 class FileLedger:
-    """One source file."""
+    """One source file.
+
+    Attributes:
+        spelt: special tokens that its rows spell out, and which are text there.
+        spelt_lines: the first lines on which they stand.
+    """
 
     path: str
     rows: int
@@ -82,6 +87,8 @@ class FileLedger:
     skipped: tuple[SkippedRow, ...] = ()
     train: TokenCounts = TokenCounts()
     validation: TokenCounts = TokenCounts()
+    spelt: int = 0
+    spelt_lines: tuple[int, ...] = ()
 
     @property
     def reasons(self) -> dict[str, int]:
@@ -105,6 +112,8 @@ class FileLedger:
             skipped=tuple(SkippedRow(**row) for row in saved["skipped"]),
             train=TokenCounts(**saved["train"]),
             validation=TokenCounts(**saved["validation"]),
+            spelt=saved.get("spelt", 0),
+            spelt_lines=tuple(saved.get("spelt_lines", ())),
         )
 
 

@@ -187,4 +187,11 @@ def _finish(
 
 
 def _file(entry: Entry) -> FileLedger:
-    return FileLedger(entry.path, entry.rows, entry.documents, entry.skipped)
+    return FileLedger(
+        entry.path,
+        entry.rows,
+        entry.documents,
+        entry.skipped,
+        spelt=entry.spelt,
+        spelt_lines=entry.spelt_lines,
+    )

@@ -16,6 +16,8 @@ the number of sequences. One document is one sequence here.
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Self
@@ -41,6 +43,9 @@ DOCUMENT = np.dtype(
     ]
 )
 
+Place = tuple[int, int, int, int]
+"""The first four fields of a DOCUMENT: source, row, line, offset."""
+
 _MAGIC = b"MMIDIDX\x00\x00"
 _HEADER = struct.Struct("<9sQBQQ")
 _CODES: dict[int, np.dtype[Any]] = {8: np.dtype("<u2"), 4: np.dtype("<i4")}
@@ -51,8 +56,43 @@ def token_dtype(vocab_size: int) -> np.dtype[Any]:
     return _CODES[8] if vocab_size < 65_536 else _CODES[4]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Documents:
+    """Documents as they stand in a shard, one after the other.
+
+    Attributes:
+        tokens: [tokens], of the shard's type.
+        mask: uint8 [tokens], 0 at each document's first token; None when every other token is supervised.
+        lengths: int32 [documents].
+        table: DOCUMENT [documents].
+    """
+
+    tokens: NDArray[np.integer[Any]]
+    mask: NDArray[np.uint8] | None
+    lengths: NDArray[np.int32]
+    table: NDArray[Any]
+
+    @classmethod
+    def of(cls, documents: Sequence[EncodedDocument], places: Sequence[Place], dtype: np.dtype[Any]) -> Self:
+        """Put documents together.
+
+        Args:
+            places: `(source, row, line, offset)` of each, see DOCUMENT.
+            dtype: of the tokens.
+        """
+        tokens = np.concatenate([np.empty(0, dtype), *(each.ids for each in documents)]).astype(dtype)
+        masks = [np.empty(0, np.uint8), *(each.mask for each in documents)]
+        everything = all(each.mask[1:].all() for each in documents)
+        table = [
+            (*place, each.num_bytes, each.num_special, each.prompt_length, each.has_bos)
+            for each, place in zip(documents, places, strict=True)
+        ]
+        lengths = np.array([len(each.ids) for each in documents], np.int32)
+        return cls(tokens, None if everything else np.concatenate(masks), lengths, np.array(table, DOCUMENT))
+
+
 class ShardWriter:
-    """Writes one shard, document by document; it is complete once the `with` block ends without error.
+    """Writes one shard; it is complete once the `with` block ends without error.
 
     Args:
         folder: an existing folder.
@@ -62,30 +102,28 @@ class ShardWriter:
     def __init__(self, folder: Path, dtype: np.dtype[Any]) -> None:
         self.folder = folder
         self.dtype = dtype
-        self._lengths: list[int] = []
-        self._documents: list[tuple[int, ...]] = []
-        self._everything_supervised = True
+        self._lengths: list[NDArray[np.int32]] = []
+        self._tables: list[NDArray[Any]] = []
         self._tokens: BinaryIO = (folder / TOKENS).open("wb")
-        self._mask: BinaryIO = (folder / MASK).open("wb")
+        self._mask: BinaryIO | None = None
 
     def add(self, document: EncodedDocument, *, row: int, line: int, offset: int, source: int = 0) -> None:
         """Append a document; see DOCUMENT for where it comes from."""
-        self._tokens.write(np.ascontiguousarray(document.ids, self.dtype).data)
-        self._mask.write(np.ascontiguousarray(document.mask, np.uint8).data)
-        self._everything_supervised &= bool(document.mask[1:].all())
-        self._lengths.append(len(document.ids))
-        self._documents.append(
-            (
-                source,
-                row,
-                line,
-                offset,
-                document.num_bytes,
-                document.num_special,
-                document.prompt_length,
-                document.has_bos,
-            )
-        )
+        self.extend(Documents.of([document], [(source, row, line, offset)], self.dtype))
+
+    def extend(self, documents: Documents, *, rows: int = 0) -> None:
+        """Append documents whose numbers of rows begin `rows` earlier than in the shard."""
+        if documents.mask is not None and self._mask is None:
+            self._mask = (self.folder / MASK).open("wb")
+            for lengths in self._lengths:
+                self._mask.write(_all_supervised(lengths).data)
+        self._tokens.write(documents.tokens.data)
+        if self._mask is not None:
+            mask = documents.mask if documents.mask is not None else _all_supervised(documents.lengths)
+            self._mask.write(mask.data)
+        documents.table["row"] += rows
+        self._lengths.append(documents.lengths)
+        self._tables.append(documents.table)
 
     def __enter__(self) -> Self:
         return self
@@ -97,12 +135,11 @@ class ShardWriter:
             self._write_index()
             self._write_documents()
         self._tokens.close()
-        self._mask.close()
-        if kind is None and self._everything_supervised:
-            (self.folder / MASK).unlink()
+        if self._mask is not None:
+            self._mask.close()
 
     def _write_index(self) -> None:
-        lengths = np.array(self._lengths, "<i4")
+        lengths = np.concatenate([np.empty(0, "<i4"), *self._lengths]).astype("<i4")
         ends = np.cumsum(lengths, dtype="<i8") * self.dtype.itemsize
         starts = ends - lengths.astype("<i8") * self.dtype.itemsize
         code = next(code for code, dtype in _CODES.items() if dtype == self.dtype)
@@ -113,7 +150,15 @@ class ShardWriter:
             file.write(np.arange(len(lengths) + 1, dtype="<i8").data)
 
     def _write_documents(self) -> None:
-        np.save(self.folder / DOCUMENTS, np.array(self._documents, DOCUMENT), allow_pickle=False)
+        table = np.concatenate([np.empty(0, DOCUMENT), *self._tables])
+        np.save(self.folder / DOCUMENTS, table, allow_pickle=False)
+
+
+def _all_supervised(lengths: NDArray[np.int32]) -> NDArray[np.uint8]:
+    """The mask of documents in which every token is supervised but the first of each."""
+    mask = np.ones(int(lengths.sum()), np.uint8)
+    mask[(np.cumsum(lengths) - lengths)[lengths > 0]] = 0
+    return mask
 
 
 class Shard:
