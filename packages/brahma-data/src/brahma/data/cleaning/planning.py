@@ -92,9 +92,9 @@ def _outputs(wanted: Wanted, output: Path) -> tuple[Output, ...]:
     """What is written: one file, or, into a folder, one for each input file."""
     sources = wanted.sources
     if not _is_folder(output):
-        outputs = (Output(Path(os.path.abspath(output)), tuple(range(len(sources)))),)
-        _check(outputs, wanted)
-        return outputs
+        only = Output(Path(os.path.abspath(output)), tuple(range(len(sources))))
+        _check([only], wanted)
+        return (only,)
     names = [_name_within(wanted.inputs, source) for source in sources]
     twice = [name for name, count in Counter(names).items() if count > 1]
     if twice:

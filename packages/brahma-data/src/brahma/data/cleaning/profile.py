@@ -67,11 +67,24 @@ def load_profile(given: str | Path) -> Profile:
     path = Path(given)
     if path.suffix.lower() in CONFIG_SUFFIXES or path.is_file():
         return _checked(path, str(given))
+    return _checked(_built_in(str(given)), str(given))
+
+
+def profile_text(name: str) -> str:
+    """The file of a built-in profile, to be copied.
+
+    Raises:
+        ConfigError: there is no such profile.
+    """
+    return _built_in(name).read_text("utf-8")
+
+
+def _built_in(name: str) -> Path:
     known = profile_files()
-    if str(given) not in known:
-        hint = suggestion(str(given), known, nothing="name a file: --profile FILE.yaml")
-        raise ConfigError(f"no profile is called {str(given)!r}", hint=hint)
-    return _checked(known[str(given)], str(given))
+    if name not in known:
+        hint = suggestion(name, known, nothing="name a file: --profile FILE.yaml")
+        raise ConfigError(f"no profile is called {name!r}", hint=hint)
+    return known[name]
 
 
 @cache

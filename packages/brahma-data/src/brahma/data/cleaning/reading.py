@@ -63,8 +63,8 @@ def _found(row: RawRow, wanted: Layout | None) -> Found | BadRow:
     except RowError as error:
         return BadRow(row.source, row.line, row.offset, error)
     if not any(text.strip() for text in texts):
-        error = RowError("the text is empty", where=where, hint="Take the row out")
-        return BadRow(row.source, row.line, row.offset, error)
+        empty = RowError("the text is empty", where=where, hint="Take the row out")
+        return BadRow(row.source, row.line, row.offset, empty)
     return Found(row.line, layout, row.value, texts, "", row.repairs)
 
 

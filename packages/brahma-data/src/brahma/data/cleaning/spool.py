@@ -18,6 +18,7 @@ from types import TracebackType
 from typing import Any, NamedTuple, Self
 
 from brahma.core.errors import DataError
+from brahma.data.layouts import Layout
 
 _FRAME = 1 << 20  # characters of text after which a frame is closed
 _ASIDE = ".partial"
@@ -32,7 +33,7 @@ class Record(NamedTuple):
         number: within its task.
         source: number of the input file.
         line: 1-based, on which the row starts.
-        layout: of the row; None for plain text.
+        layout: of the row.
         value: the row as it is now, or plain text.
         tail: what follows the text in its file: blanks and line ends, of plain text.
     """
@@ -40,7 +41,7 @@ class Record(NamedTuple):
     number: int
     source: int
     line: int
-    layout: str | None
+    layout: Layout
     value: Any
     tail: str = ""
 
