@@ -117,7 +117,11 @@ class FilterEntry(Entry):
 
 @dataclass(frozen=True, kw_only=True)
 class AugmenterEntry(Entry):
-    """target: `(options, seed: int) -> Callable[[str], Iterable[str]]`: variants of one text."""
+    """A technique that makes variants of texts. target: `(options, seed: int) -> Augmenter`.
+
+    See `brahma.data.augmentation.contract`. An option called `engine` is what `--engine` sets. The target raises
+    MissingDependencyError when what it needs is not installed, with the command that installs it.
+    """
 
     kind: ClassVar[str] = "augmenter"
 

@@ -292,36 +292,49 @@ def brahma_filters() -> Iterable[FilterEntry]:  # type: ignore[empty-body]
 
 @hookspec
 def brahma_augmenters() -> Iterable[AugmenterEntry]:  # type: ignore[empty-body]
-    """Augmenters: variants of a text, the same ones for the same seed.
+    """Augmenters: techniques of `brahma data augment`, which make variants of texts.
 
     pyproject.toml:
 
         [project]
         name = "brahma-typos"
         version = "1.0"
-        dependencies = ["brahma-core"]
+        dependencies = ["brahma-data"]
 
         [project.entry-points."brahma.plugins"]
-        typos = "brahma_typos"
+        typos = "brahma_typos.plugin"
 
-    brahma_typos.py:
-
-        import random
+    brahma_typos/plugin.py:
 
         from brahma.core.entries import AugmenterEntry
         from brahma.core.hookspecs import hookimpl
 
-        def build(options, seed):
-            def variants(text):
-                if len(text) < 2:
-                    return
-                at = random.Random(f"{seed}:{text}").randrange(len(text) - 1)
-                yield text[:at] + text[at + 1] + text[at] + text[at + 2:]
-            return variants
-
         @hookimpl
         def brahma_augmenters():
-            yield AugmenterEntry(name="typos", target="brahma_typos:build", summary="Swaps two letters")
+            yield AugmenterEntry(
+                name="typos", target="brahma_typos.swap:Typos", summary="Swaps two letters of a passage"
+            )
+
+    brahma_typos/swap.py:
+
+        import random
+
+        from brahma.data.augmentation.contract import Augmenter
+
+        class Typos(Augmenter):
+            engine = "letters"
+
+            def __init__(self, options, seed):
+                self.seed = seed
+
+            def variants(self, passages, count):
+                return [[self.variant(each, number) for number in range(count)] for each in passages]
+
+            def variant(self, passage, number):
+                at = random.Random(f"{self.seed}:{number}:{passage}").randrange(len(passage) - 1)
+                return passage[:at] + passage[at + 1] + passage[at] + passage[at + 2:]
+
+    Used as `--techniques typos`; a passage has two letters at least.
     """
 
 

@@ -149,6 +149,16 @@ def brahma_commands() -> Iterable[CommandEntry]:
         summary="Format, rows, lengths, trained tokens and ledger of a data set",
     )
     yield CommandEntry(
+        name="data clean",
+        target="brahma.data.commands.clean:clean",
+        summary="Repair, mask, drop duplicates; a report of everything",
+    )
+    yield CommandEntry(
+        name="data profiles",
+        target="brahma.data.commands.profiles:profiles",
+        summary="Profiles of cleanings: list them, or print one to copy",
+    )
+    yield CommandEntry(
         name="data convert",
         target="brahma.data.commands.convert:convert",
         summary="Rows of one layout or container as rows of another",

@@ -1,0 +1,146 @@
+"""`brahma data augment`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Literal, cast, get_args
+
+import click
+
+from brahma.core.errors import ConfigError
+from brahma.data.readers import TextDocument
+
+_FILE = click.Path(path_type=Path)
+
+
+@click.command()
+@click.option(
+    "--input", "inputs", multiple=True, required=True, help="File, folder or glob; may be repeated."
+)
+@click.option("--output", type=_FILE, required=True, help="File to write: .jsonl, .json, also compressed.")
+@click.option(
+    "--techniques",
+    default="paraphrase,backtranslation",
+    show_default=True,
+    help="Names of augmenters, with commas between them.",
+)
+@click.option(
+    "--engine",
+    "engines",
+    multiple=True,
+    metavar="[TECHNIQUE=]ENGINE",
+    help="What makes the variants, such as wordnet, apertium:en-gl, hf:DIR, seq2seq:DIR,DIR or openai:URL.",
+)
+@click.option(
+    "--option",
+    "options",
+    multiple=True,
+    metavar="TECHNIQUE.KEY=VALUE",
+    help="A further option; may be repeated.",
+)
+@click.option(
+    "--variants", type=int, default=1, show_default=True, help="Of each row and technique, at most."
+)
+@click.option(
+    "--fraction", type=float, default=1.0, show_default=True, help="Of the rows, drawn by the seed."
+)
+@click.option("--seed", type=int, default=0, show_default=True, help="The same one gives the same output.")
+@click.option("--rejected", type=_FILE, help="Write the variants that were not taken here, with the reasons.")
+@click.option(
+    "--text-document",
+    type=click.Choice(get_args(TextDocument)),
+    default="file",
+    show_default=True,
+    help="What one document is in a .txt file.",
+)
+@click.option(
+    "--on-bad-row",
+    type=click.Choice(["error", "skip"]),
+    default="error",
+    show_default=True,
+    help="What a row that cannot be read does: stop, or be left out.",
+)
+@click.option(
+    "--max-failures",
+    type=int,
+    default=20,
+    show_default=True,
+    help="Passages in a row that an engine may fail on before the job stops.",
+)
+@click.option("--overwrite", is_flag=True, help="Replace files that exist.")
+def augment(
+    inputs: tuple[str, ...],
+    output: Path,
+    techniques: str,
+    engines: tuple[str, ...],
+    options: tuple[str, ...],
+    variants: int,
+    fraction: float,
+    seed: int,
+    rejected: Path | None,
+    text_document: str,
+    on_bad_row: str,
+    max_failures: int,
+    overwrite: bool,
+) -> None:
+    """Write the rows of a file, unchanged, and behind them variants of their questions or running text.
+
+    Answers, code, numbers and names stay as they are. Each variant is checked and says where it comes from.
+    Stopped by Ctrl-C, the same command goes on where it was.
+    """
+    from brahma.data.augmentation.augment import augment as run
+
+    names = [name.strip() for name in techniques.split(",") if name.strip()]
+    report = run(
+        inputs,
+        output,
+        techniques=names,
+        engines=_engines(engines, names),
+        options=_options(options),
+        variants=variants,
+        fraction=fraction,
+        seed=seed,
+        rejected=rejected,
+        text_document=cast(TextDocument, text_document),
+        on_bad_row=cast(Literal["error", "skip"], on_bad_row),
+        max_failures=max_failures,
+        overwrite=overwrite,
+    )
+    for line in report.lines():
+        click.echo(line)
+
+
+def _engines(given: Iterable[str], names: Iterable[str]) -> dict[str, str]:
+    """`paraphrase=wordnet` is for one technique, `hf:DIR` for all that are not named."""
+    found: dict[str, str] = {}
+    for engine in given:
+        name, equals, rest = engine.partition("=")
+        if equals and name.isidentifier():
+            found[name] = rest
+        else:
+            found = {**dict.fromkeys(names, engine), **found}
+    return found
+
+
+def _options(given: Iterable[str]) -> dict[str, dict[str, Any]]:
+    from yaml import YAMLError, safe_load
+
+    found: dict[str, dict[str, Any]] = {}
+    for text in given:
+        key, equals, value = text.partition("=")
+        technique, dot, name = key.partition(".")
+        if not (equals and dot and name):
+            raise ConfigError(
+                f"{text!r} is no option", where="--option", hint="write it as paraphrase.timeout=30"
+            )
+        try:
+            found.setdefault(technique, {})[name] = safe_load(value)
+        except YAMLError as error:
+            raise ConfigError(
+                f"the value of {key} cannot be read",
+                where="--option",
+                why=str(error),
+                hint=f"write {key}='\"…\"'",
+            ) from error
+    return found
