@@ -18,7 +18,8 @@ _KEYS = {
     "glpat-": r"[\w-]{20,64}",  # GitLab
     "xox": r"[abposr](?:-[A-Za-z0-9]{8,64}){2,5}",  # Slack
     "hooks.slack.com/services/": r"T\w{6,12}/B\w{6,12}/\w{20,32}",
-    "sk-": r"(?:(?:proj|svcacct|admin|ant-[a-z]+\d\d|or-v1)-[\w-]{20,200}|[A-Za-z0-9]{20,100})",  # OpenAI and others
+    # OpenAI and others
+    "sk-": r"(?:(?:proj|svcacct|admin|ant-[a-z]+\d\d|or-v1)-[\w-]{20,200}|[A-Za-z0-9]{20,100})",
     "AIza": r"[\w-]{35}",  # Google
     "GOCSPX-": r"[\w-]{28}",
     **dict.fromkeys(("sk_live_", "rk_live_"), "[A-Za-z0-9]{20,247}"),  # Stripe
