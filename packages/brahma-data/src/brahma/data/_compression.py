@@ -10,6 +10,8 @@ from collections.abc import Callable
 from pathlib import PurePath
 from typing import BinaryIO, Protocol
 
+from brahma.core.suffixes import COMPRESSION_SUFFIXES
+
 _BLOCK = 4096
 """Compressed bytes read at a time: what they become has to fit into memory."""
 _WINDOW = 1 << 31
@@ -36,19 +38,17 @@ _COMPRESSORS: dict[str, Callable[[], Compressor]] = {
     ".bz2": bz2.BZ2Compressor,
     ".xz": lzma.LZMACompressor,
 }
-COMPRESSIONS = tuple(_COMPRESSORS)
-"""Endings: gzip (RFC 1952), Zstandard (RFC 8878), bzip2, xz."""
 
 
 def compressor(ending: str) -> Compressor:
-    """A fresh compressor for an ending of `COMPRESSIONS`."""
+    """A fresh compressor for an ending of `COMPRESSION_SUFFIXES`."""
     return _COMPRESSORS[ending]()
 
 
 def split_ending(name: str) -> tuple[str, str]:
     """`(".jsonl", ".gz")` of `rows.jsonl.gz`; lower case, either may be empty."""
     suffix = PurePath(name).suffix.lower()
-    if suffix not in COMPRESSIONS:
+    if suffix not in COMPRESSION_SUFFIXES:
         return suffix, ""
     return PurePath(PurePath(name).stem).suffix.lower(), suffix
 

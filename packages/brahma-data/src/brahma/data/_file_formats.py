@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
@@ -11,18 +10,13 @@ from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple
 
-from brahma.core.errors import DataError, RowError
-from brahma.data._json import DuplicateKeyError, fast_object, slow_object
-from brahma.data._streams import decoded, lines, mended, pieces, read_all, sniffed, too_long
+from brahma.core.errors import RowError
+from brahma.data._json import DuplicateKeyError, fast_object, reason, slow_object
+from brahma.data._json_array import JsonArray
+from brahma.data._streams import decoded, lines, mended, open_stream, pieces, read_all, sniffed, too_long
 from brahma.data.layouts import type_name
 from brahma.data.readers import ReadOptions
 from brahma.data.rows import BadRow, RawRow, place
-
-_SPACE = re.compile(r"[ \t\n\r]*")
-
-
-def _reason(error: json.JSONDecodeError) -> str:
-    return f"{error.msg.removesuffix(' at')} at column {error.colno}"
 
 
 def read_text(path: Path, options: ReadOptions) -> Iterator[RawRow | BadRow]:
@@ -153,12 +147,18 @@ def _parsed(path: Path, line: int, text: str) -> dict[str, object] | RowError:
     try:
         return _object(path, line, slow_object(text))
     except DuplicateKeyError as error:
-        problem = f"the key {error.key!r} stands twice in an object"
+        return _twice(path, line, error.key)
     except json.JSONDecodeError as error:
-        problem = f"not valid JSON: {_reason(error)}"
+        problem = f"not valid JSON: {reason(error)}"
     except (ValueError, RecursionError) as error:  # a number of thousands of digits; thousands of brackets
         problem = f"JSON that cannot be read: {error}"
     return RowError(problem, where=place(path, line), hint="Correct the line, or take it out")
+
+
+def _twice(path: Path, line: int, key: str) -> RowError:
+    return RowError(
+        f"the key {key!r} stands twice in an object", where=place(path, line), hint="Take one of the two out"
+    )
 
 
 def _object(path: Path, line: int, value: object) -> dict[str, object] | RowError:
@@ -172,95 +172,25 @@ def _object(path: Path, line: int, value: object) -> dict[str, object] | RowErro
 
 
 def read_json(path: Path, options: ReadOptions) -> Iterator[RawRow | BadRow]:
-    """A JSON array of objects (RFC 8259). The file is held in memory while it is read.
+    """A JSON array of objects (RFC 8259), an element at a time.
 
     Raises:
         DataError: the file holds no array, or damage after which the next row cannot be found.
     """
-    data, offset = read_all(path, options.start)
-    text = decoded(path, options.line, offset, data)
-    if isinstance(text, RowError):
-        raise text
-    array = _Array(path, text, options.line, offset)
-    if options.start == 0:
-        array.enter()
-    while array.more():
-        line, offset = array.line, array.offset
-        yield row_of(path, line, offset, _object(path, line, array.element()))
+    encoding = sniffed(path) if options.lenient else None
+    return _with_encoding(_elements(path, options, encoding), encoding, options)
 
 
-class _Array:
-    """A cursor over the elements of an array's text, which counts lines and bytes as it goes."""
-
-    def __init__(self, path: Path, text: str, line: int, offset: int) -> None:
-        self.path, self.text, self.line, self.offset = path, text, line, offset
-        self.position = 0
-        self._decoder = json.JSONDecoder()
-        self._first = True
-
-    def enter(self) -> None:
-        """Go past the opening bracket."""
-        self._skip_space()
-        start = self._next()
-        if start == "{":
-            raise self._damage(
-                "the file holds an object, not an array of rows",
-                "Put the rows between [ and ]; if each line is an object, name the file .jsonl",
-            )
-        if start not in ("[", ""):
-            raise self._damage("the file holds no array of rows", "A .json file is an array: [{…}, {…}]")
-        self._advance(self.position + len(start))
-
-    def more(self) -> bool:
-        """Go to the next element; False at the end of the array."""
-        self._skip_space()
-        if self._first:
-            self._first = False
-            return self._next() not in ("]", "") or self._end()
-        if self._next() == "]":
-            return self._end()
-        if self._next() != ",":
-            raise self._damage("a comma or ] is missing", "The file may be cut off: make it again")
-        self._advance(self.position + 1)
-        self._skip_space()
-        return True
-
-    def element(self) -> object:
-        """Parse the element at the cursor and go past it."""
-        try:
-            value, end = self._decoder.raw_decode(self.text, self.position)
-        except json.JSONDecodeError as error:
-            self._advance(error.pos)
-            raise self._damage(f"not valid JSON: {_reason(error)}") from error
-        except (ValueError, RecursionError) as error:
-            raise self._damage(f"JSON that cannot be read: {error}") from error
-        self._advance(end)
-        return value
-
-    def _end(self) -> bool:
-        """False, once it is sure that nothing follows the array."""
-        if self._next() == "" and self.position:
-            raise self._damage("the array is not closed", "The file may be cut off: make it again")
-        self._advance(self.position + 1)
-        self._skip_space()
-        if self._next():
-            raise self._damage("text follows the array", "A .json file is one array of rows")
-        return False
-
-    def _next(self) -> str:
-        return self.text[self.position : self.position + 1]
-
-    def _skip_space(self) -> None:
-        match = _SPACE.match(self.text, self.position)
-        self._advance(match.end() if match else self.position)
-
-    def _advance(self, position: int) -> None:
-        passed = self.text[self.position : position]
-        self.line += passed.count("\n")
-        self.offset += len(passed.encode())
-        self.position = position
-
-    def _damage(
-        self, message: str, hint: str = "Correct the file; the rows after this cannot be found"
-    ) -> DataError:
-        return DataError(message, where=place(self.path, self.line), hint=hint)
+def _elements(path: Path, options: ReadOptions, encoding: str | None) -> Iterator[RawRow | BadRow]:
+    with open_stream(path, options.start, encoding) as stream:
+        array = JsonArray(path, stream, options)
+        if options.start == 0:
+            array.enter()
+        while array.more():
+            line, offset = array.line, array.offset
+            if options.end is not None and offset >= options.end:
+                return
+            value = _object(path, line, array.element())
+            if array.twice is not None:
+                value = _twice(path, line, array.twice)
+            yield row_of(path, line, offset, value, array.take_repairs())

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -47,20 +49,26 @@ def slow_object(text: str) -> object:
         json.JSONDecodeError, ValueError, RecursionError: json cannot read it.
         DuplicateKeyError: a key stands twice in an object.
     """
-    return json.loads(text, object_pairs_hook=unique)
+    return json.loads(text, object_pairs_hook=_unique)
 
 
-def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """The object of these pairs.
+def key_twice(pairs: Sequence[tuple[str, Any]], found: Mapping[str, Any]) -> str | None:
+    """A key that stands twice in the pairs of which the object was made."""
+    if len(found) == len(pairs):
+        return None
+    return next(key for key, count in Counter(key for key, _ in pairs).items() if count > 1)
 
-    Raises:
-        DuplicateKeyError: a key stands twice.
-    """
-    result = dict(pairs)
-    if len(result) < len(pairs):
-        keys = [key for key, _ in pairs]
-        raise DuplicateKeyError(next(key for key in keys if keys.count(key) > 1))
-    return result
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if (key := key_twice(pairs, found)) is not None:
+        raise DuplicateKeyError(key)
+    return found
+
+
+def reason(error: json.JSONDecodeError) -> str:
+    """What json found wrong, and in which column."""
+    return f"{error.msg.removesuffix(' at')} at column {error.colno}"
 
 
 def _most_pairs(data: bytes) -> int:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from brahma.core.errors import RowError
+from brahma.core.errors import DataError, RowError
 from brahma.core.extras import needs
 from brahma.data._row_text import row_place
 from brahma.data.layouts import Value
+from brahma.data.readers import ReadOptions
+from brahma.data.rows import BadRow, RawRow, place
 from brahma.data.writers import writing
 
 if TYPE_CHECKING:
@@ -18,6 +21,8 @@ if TYPE_CHECKING:
     from pyarrow import parquet
 
 _EXTRA = "brahma-data[parquet]"
+_BUFFER = 1 << 20
+_READ_ROWS = 128
 _BATCH_ROWS = 10_000
 _BATCH_CHARACTERS = 1 << 24
 
@@ -129,6 +134,85 @@ class ParquetSink:
             why=why,
             hint="A column of a .parquet file has one type: make the rows alike, or write .jsonl",
         )
+
+
+def read_parquet(path: Path, options: ReadOptions) -> Iterator[RawRow | BadRow]:
+    """Rows of a Parquet file, a batch of a row group at a time. `offset` is the row's number, from 0.
+
+    Raises:
+        DataError: it cannot be opened, is no Parquet file or is damaged, or names a column twice.
+        MissingDependencyError: pyarrow is not installed.
+    """
+    with needs(_EXTRA, "reading .parquet"):
+        import pyarrow
+        from pyarrow import parquet
+    try:
+        with path.open("rb") as opened, parquet.ParquetFile(opened, buffer_size=_BUFFER) as file:
+            _check_names(path, file.schema_arrow.names)
+            for number, value in _values(file, options.start):
+                if options.end is not None and number >= options.end:
+                    return
+                yield _row(path, number, value)
+    except pyarrow.ArrowException as error:
+        raise _damaged(path, error) from error
+    except OSError as error:
+        if error.errno is None:  # of the library, not of the system
+            raise _damaged(path, error) from error
+        raise DataError(
+            "the file cannot be read",
+            where=str(path),
+            why=error.strerror,
+            hint="Check the path and its permissions",
+        ) from error
+
+
+def _values(file: parquet.ParquetFile, start: int) -> Iterator[tuple[int, dict[str, object] | None]]:
+    """Each row from `start` with its number; None for one whose text is no UTF-8."""
+    number, first = 0, 0  # of the next row; of the first row group that is read
+    while first < file.num_row_groups and number + file.metadata.row_group(first).num_rows <= start:
+        number += file.metadata.row_group(first).num_rows
+        first += 1
+    groups = list(range(first, file.num_row_groups))
+    for batch in file.iter_batches(_READ_ROWS, row_groups=groups) if groups else ():
+        if number + batch.num_rows > start:
+            skipped = max(start - number, 0)
+            yield from enumerate(_objects(batch.slice(skipped)), number + skipped)
+        number += batch.num_rows
+
+
+def _objects(batch: pyarrow.RecordBatch) -> Iterator[dict[str, object] | None]:
+    try:
+        yield from batch.to_pylist()
+    except UnicodeDecodeError:
+        for number in range(batch.num_rows):
+            try:
+                yield batch.slice(number, 1).to_pylist()[0]
+            except UnicodeDecodeError:
+                yield None
+
+
+def _row(path: Path, number: int, value: dict[str, object] | None) -> RawRow | BadRow:
+    if value is not None:
+        return RawRow(path, number + 1, number, value)
+    error = RowError(
+        "a text of the row is not valid UTF-8", where=place(path, number + 1), hint="Write the file again"
+    )
+    return BadRow(path, number + 1, number, error)
+
+
+def _check_names(path: Path, names: Sequence[str]) -> None:
+    twice = [name for name, count in Counter(names).items() if count > 1]
+    if twice:
+        raise DataError(f"two columns are named {twice[0]!r}", where=str(path), hint="Rename one of them")
+
+
+def _damaged(path: Path, error: Exception) -> DataError:
+    return DataError(
+        "the file is no Parquet file, or is damaged or cut off",
+        where=str(path),
+        why=str(error).partition("\n")[0],
+        hint="Fetch or make it again",
+    )
 
 
 def _characters(value: object) -> int:

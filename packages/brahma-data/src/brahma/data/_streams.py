@@ -8,6 +8,7 @@ import gzip
 import io
 import lzma
 import re
+import sys
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -144,9 +145,9 @@ def read_all(path: Path, start: int = 0) -> tuple[bytes, int]:
 
 
 def lines(
-    path: Path, options: ReadOptions, encoding: str | None = None
+    path: Path, options: ReadOptions, encoding: str | None = None, *, keep_ends: bool = False
 ) -> Iterator[tuple[int, int, bytes | RowError]]:
-    """`(line, offset, bytes)` of each line from `options.start`, without its end (LF or CRLF).
+    """`(line, offset, bytes)` of each line from `options.start`, without its end (LF or CRLF) if not asked.
 
     A byte-order mark at the start of the file is passed over. Lenient reading lets NULs pass, and has an
     error in place of a line that is too long.
@@ -167,7 +168,8 @@ def lines(
             if not options.lenient and b"\0" in raw:
                 raise binary_file(path, raw, offset + raw.index(b"\0"))
             mark = _mark(raw, offset)
-            yield line, offset + mark, raw[mark:].removesuffix(b"\n").removesuffix(b"\r")
+            data = raw[mark:] if keep_ends else raw[mark:].removesuffix(b"\n").removesuffix(b"\r")
+            yield line, offset + mark, data
             offset += len(raw)
 
 
@@ -195,16 +197,18 @@ def too_long(path: Path, line: int, length: int, longest: int) -> RowError:
 def pieces(path: Path, options: ReadOptions, encoding: str | None = None) -> Iterator[tuple[int, int, bytes]]:
     """`(line, offset, bytes)` of stretches of running text, `options.piece` bytes each at most.
 
-    They end after a paragraph, else a line, else a space, else a character; joined they are the text.
+    They end after a paragraph, else a line, else a space, else a character; joined they are the text. With
+    `options.end`, which must be the start of a piece, the last one ends there.
 
     Raises:
         DataError: as `open_stream`.
     """
     line, offset = options.line, options.start
     held, is_first = b"", True
+    left = sys.maxsize if options.end is None else options.end - offset
     with open_stream(path, options.start, encoding) as stream:
-        while block := stream.read(options.piece):
-            held += block
+        while block := stream.read(min(options.piece, left)):
+            held, left = held + block, left - len(block)
             if is_first and (mark := _mark(held, offset)):
                 held, offset = held[mark:], offset + mark
             is_first = False

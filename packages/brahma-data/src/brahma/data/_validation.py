@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Mapping
 from typing import NoReturn, cast, get_args
 
 from brahma.core.errors import RowError
 from brahma.core.suggest import nearest
-from brahma.data.rows import Kind, Message, RawRow, Role, Row, place
+from brahma.data.layouts import KEYS, KINDS, Layout, texts_of, type_name
+from brahma.data.rows import Message, RawRow, Role, Row, place
 
-_KEYS: dict[Kind, tuple[str, ...]] = {
-    "text": ("text",),
-    "chat": ("messages",),
-    "completion": ("prompt", "completion"),
-}
-_EXPECTED = 'Expected {"text"}, {"messages"}, or {"prompt", "completion"}'
-_LATER = {"conversations": "ShareGPT", "instruction": "Alpaca", "chosen": "preference"}
-"""Keys of formats that are known by name and not read yet."""
-_ASKING = ("question", "query", "problem", "input")
-_ANSWERING = ("answer", "response", "reply", "solution", "output", "target")
-_UNSUPPORTED_IN_MESSAGE = ("tool_calls", "function_call", "weight", "train")
+_TOOLS = ("tools", "functions")
+_TOOL_CALLS = ("tool_calls", "function_call")
+_TOOL_ROLES = ("tool", "function", "ipython", "observation", "function_call", "function_response")
+_WEIGHTS = ("weight", "train")
 """Keys that would change what is trained on: passing over them in silence would train on the wrong thing."""
+_NO_TOOLS = "Calls of tools are not supported yet: take the row out, or set on_bad_row to skip"
+_EMPTY: tuple[object, ...] = (None, [], {}, "", "[]")
+"""What stands under a key for nothing, in tables above all."""
+_SPEAKERS: dict[str, Role] = {
+    "human": "user",
+    "user": "user",
+    "gpt": "assistant",
+    "chatgpt": "assistant",
+    "assistant": "assistant",
+    "system": "system",
+}
+"""Who speaks in a ShareGPT turn."""
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _ROLE_NAMES: dict[str, Role] = {
     "human": "user",
     "gpt": "assistant",
@@ -31,45 +39,13 @@ _ROLE_NAMES: dict[str, Role] = {
 }
 
 
-def kinds_of(raw: RawRow) -> list[Kind]:
-    """The formats whose keys the row has, all of them."""
-    if isinstance(raw.value, str):
-        return ["text"]
-    return [kind for kind, keys in _KEYS.items() if all(key in raw.value for key in keys)]
-
-
-def unknown_format(raw: RawRow) -> RowError:
-    """What to say about a row that has the keys of no format."""
-    keys = [str(key) for key in raw.value]
-    known = [key for group in _KEYS.values() for key in group]
-    found = f"keys found: {', '.join(keys)}" if keys else "the row is empty"
-    hint = _EXPECTED
-    if name := next((name for key, name in _LATER.items() if key in keys), None):
-        hint = f"This looks like the {name} format, which a later version will read. {_EXPECTED}"
-    elif pair := _pair_in(keys):
-        hint = (
-            f'Rename "{pair[0]}" to "prompt" and "{pair[1]}" to "completion" '
-            f"(docs/how-to/prepare-data.md has the lines for it). {_EXPECTED}"
-        )
-    elif close := next((near for key in keys if (near := nearest(key, known)) and near != key), None):
-        hint = f"Did you mean {close!r}? {_EXPECTED}"
-    return RowError("the row fits no known format", where=place(raw.source, raw.line), why=found, hint=hint)
-
-
-def _pair_in(keys: Sequence[str]) -> tuple[str, str] | None:
-    """The keys of a question and its answer, as they are often called."""
-    asking = next((key for key in _ASKING if key in keys), None)
-    answering = next((key for key in _ANSWERING if key in keys), None)
-    return (asking, answering) if asking and answering else None
-
-
-def parse_row(raw: RawRow, kind: Kind) -> Row:
-    """The row as an example of that kind. Keys beyond those of its format are left out.
+def parse_row(raw: RawRow, layout: Layout) -> Row:
+    """The row as an example of that layout. Keys beyond those of its layout are left out.
 
     Raises:
-        RowError: something is missing, empty, of the wrong type, or in the wrong order.
+        RowError: something is missing, empty, of the wrong type, or in the wrong order; tools are used.
     """
-    where = place(raw.source, raw.line)
+    where, kind = place(raw.source, raw.line), KINDS[layout]
     if kind == "text":
         text = raw.value if isinstance(raw.value, str) else _string(raw.value, "text", where)
         if not text.strip():
@@ -77,8 +53,8 @@ def parse_row(raw: RawRow, kind: Kind) -> Row:
         return Row(kind, raw.source, raw.line, raw.offset, text=text)
     value = cast("dict[str, object]", raw.value)
     if kind == "chat":
-        return Row(kind, raw.source, raw.line, raw.offset, messages=_messages(value["messages"], where))
-    prompt, completion = (_string(value, key, where) for key in _KEYS["completion"])
+        return Row(kind, raw.source, raw.line, raw.offset, messages=_conversation(value, layout, where))
+    prompt, completion = (_string(value, key, where) for key in KEYS["completion"])
     if not completion.strip():
         _fail("the completion is empty", where, "There is nothing to learn from it: take the row out")
     return Row(kind, raw.source, raw.line, raw.offset, prompt=prompt, completion=completion)
@@ -92,41 +68,83 @@ def _string(value: Mapping[str, object], key: str, where: str) -> str:
     text = value[key]
     if not isinstance(text, str):
         _fail(f"{key!r} is {type_name(text)}, not a string", where, f'Write it as {{"{key}": "…"}}')
-    if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
-        _fail(
-            f"{key!r} holds half of a surrogate pair", where, "Correct the \\ud… escapes: they come in pairs"
-        )
+    _check_surrogates(text, repr(key), where)
     return text
 
 
-def type_name(value: object) -> str:
-    """What JSON calls the type of a parsed value."""
-    names = {dict: "an object", list: "a list", str: "a string", type(None): "null", bool: "a boolean"}
-    return names.get(type(value), "a number")
+def _check_surrogates(text: str, name: str, where: str) -> None:
+    if not text.isascii() and _SURROGATE.search(text):
+        hint = "Correct the \\ud… escapes: they come in pairs"
+        _fail(f"{name} holds half of a surrogate pair", where, hint)
 
 
-def _messages(value: object, where: str) -> tuple[Message, ...]:
-    if not isinstance(value, list):
-        _fail(f"'messages' is {type_name(value)}, not a list", where, 'Write [{"role": …, "content": …}, …]')
-    messages = tuple(_message(each, number, where) for number, each in enumerate(value, 1))
-    _check_order(messages, where)
-    return messages
+def _conversation(value: Mapping[str, object], layout: Layout, where: str) -> tuple[Message, ...]:
+    for key in _TOOLS:
+        if value.get(key) not in _EMPTY:
+            _fail(f"the row has {key!r}", where, _NO_TOOLS)
+    if layout == "instruct":
+        return _instruct(value, where)
+    key = KEYS[layout][0]
+    turns = value[key]
+    if not isinstance(turns, list):
+        _fail(f"{key!r} is {type_name(turns)}, not a list", where, 'Write [{"role": …, "content": …}, …]')
+    if layout == "sharegpt":
+        turns = [_named_role(turn) for turn in turns]
+    before = _system(value, where) if layout == "sharegpt" else ()
+    messages = tuple(_message(each, number, where) for number, each in enumerate(turns, 1))
+    _check_order((*before, *messages), where, first=1 - len(before))
+    return (*before, *messages)
+
+
+def _named_role(turn: object) -> object:
+    """A ShareGPT turn as a message; one that is none stays, to be named."""
+    if not isinstance(turn, dict) or "from" not in turn or "value" not in turn:
+        return turn
+    speaker = turn["from"]
+    role = _SPEAKERS.get(speaker, speaker) if isinstance(speaker, str) else speaker
+    return {**turn, "role": role, "content": turn["value"]}
+
+
+def _system(value: Mapping[str, object], where: str) -> tuple[Message, ...]:
+    """The `system` beside the turns, if there is one."""
+    return (Message("system", _string(value, "system", where)),) if value.get("system") else ()
+
+
+def _instruct(value: Mapping[str, object], where: str) -> tuple[Message, ...]:
+    """Alpaca: earlier turns, then instruction and input, a line each, as the question; the output answers."""
+    for text in texts_of(value, "instruct", where=where):
+        _check_surrogates(text, "a text", where)
+    question = "\n".join(str(value[key]) for key in ("instruction", "input") if value.get(key))
+    pairs = [*cast("list[list[str]]", value.get("history") or []), [question, str(value["output"])]]
+    messages = list(_system(value, where))
+    for number, pair in enumerate(pairs, 1):
+        is_last = number == len(pairs)
+        if len(pair) != 2:
+            _fail(f"history {number} has {len(pair)} texts, not 2", where, 'Write ["question", "answer"]')
+        if not pair[1].strip():
+            named = "the output" if is_last else f"the answer in history {number}"
+            _fail(f"{named} is empty", where, "There is nothing to learn from it: take the row out")
+        messages += [Message("user", pair[0]), Message("assistant", pair[1])]
+    if not question.strip():
+        _fail("the instruction is empty", where, "Take the row out, or fill it in")
+    return tuple(messages)
 
 
 def _message(value: object, number: int, where: str) -> Message:
     if not isinstance(value, dict):
         _fail(f"message {number} is {type_name(value)}", where, 'Write {"role": "user", "content": "…"}')
+    for key in (*_TOOL_CALLS, *_WEIGHTS):
+        if value.get(key) not in _EMPTY:
+            hint = (
+                _NO_TOOLS if key in _TOOL_CALLS else "This key is not supported yet: take it or the row out"
+            )
+            _fail(f"message {number} has {key!r}", where, hint)
+    if value.get("role", value.get("from")) in _TOOL_ROLES:
+        _fail(f"message {number} is of the role {value.get('role', value.get('from'))!r}", where, _NO_TOOLS)
     for key in ("role", "content"):
         if key not in value:
             keys = ", ".join(map(str, value)) or "none"
             _fail(f"message {number} has no {key!r} (keys found: {keys})", where, "Add it")
-    for key in _UNSUPPORTED_IN_MESSAGE:
-        if key in value:
-            _fail(
-                f"message {number} has {key!r}",
-                where,
-                "This key is not supported yet: take it or the row out",
-            )
     role, content = value["role"], _content(value, number, where)
     if role not in get_args(Role):
         known = _ROLE_NAMES.get(str(role)) or nearest(str(role), get_args(Role))
@@ -150,11 +168,15 @@ def _content(value: dict[str, object], number: int, where: str) -> str:
         raise RowError(f"message {number}: {error.message}", where=where, hint=error.hint) from None
 
 
-def _check_order(messages: tuple[Message, ...], where: str) -> None:
-    """`system` at most once and first; then `user` and `assistant` in turn, `user` first."""
+def _check_order(messages: tuple[Message, ...], where: str, *, first: int) -> None:
+    """`system` at most once and first; then `user` and `assistant` in turn, `user` first.
+
+    Args:
+        first: number of the first message, for errors.
+    """
     expected = "user"
-    for number, message in enumerate(messages, 1):
-        if message.role == "system" and number == 1:
+    for number, message in enumerate(messages, first):
+        if message.role == "system" and number == first:
             continue
         if message.role != expected:
             hint = f"The role here must be {expected!r}: system first, then user and assistant in turn"

@@ -7,11 +7,12 @@ from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, SupportsIndex, TypeAlias, overload
+from typing import TYPE_CHECKING, Literal, SupportsIndex, TypeAlias, cast, overload
 
 from brahma.core.errors import DataError, RowError
 from brahma.data._sources import expand_sources
-from brahma.data._validation import kinds_of, parse_row, unknown_format
+from brahma.data._validation import parse_row
+from brahma.data.layouts import KINDS, Layout, layouts_of, unknown_layout
 from brahma.data.readers import TextDocument, read_row_at, read_rows
 from brahma.data.rows import ROWS_IN_MEMORY, BadRow, Kind, RawRow, Row, place
 
@@ -20,16 +21,18 @@ if TYPE_CHECKING:
 
     from brahma.data.example import Example
 
-Format = Literal["auto", "text", "jsonl", "chat", "completion"]
+Format = Literal["auto", "text", "jsonl", "chat", "completion", "instruct", "sharegpt"]
 Paths = str | Path | Sequence[str | Path]
 Data: TypeAlias = "str | Path | Dataset | Sequence[str | Path | Mapping[str, object]]"
 """What the SDK takes for data, see `Dataset.of`."""
 
-_KIND_OF_FORMAT: dict[Format, Kind] = {
+_LAYOUT_OF_FORMAT: dict[Format, Layout] = {
     "text": "text",
     "jsonl": "text",
     "chat": "chat",
     "completion": "completion",
+    "instruct": "instruct",
+    "sharegpt": "sharegpt",
 }
 
 
@@ -51,19 +54,21 @@ class DatasetOptions:
 class Dataset:
     """Rows for training or evaluation. Iterating streams them; no more than one row is held in memory.
 
-    (One document can be a whole `.txt` file, see `text_document`; a `.json` file is held while it is read.)
+    (One document can be a whole `.txt` file, see `text_document`.)
 
     Attributes:
         sources: the files, in order; empty for rows given as a list.
         options: how they are read.
         template: a Jinja chat template file to use instead of the tokenizer's own.
         format: `text`, `chat` or `completion`; all rows are of one kind.
+        layout: of the first valid row; what is trained on in `instruct` and `sharegpt` rows is a chat.
     """
 
     sources: tuple[Path, ...]
     options: DatasetOptions
     template: Path | None
     format: Kind
+    layout: Layout
 
     def __init__(
         self,
@@ -83,7 +88,8 @@ class Dataset:
         self.template = None if template is None else Path(template)
         self._raw = tuple(rows)
         self._index: _Index | None = None
-        self.format, self._first = self._recognise()
+        self.layout, self._first = self._recognise()
+        self.format = KINDS[self.layout]
 
     @classmethod
     def from_file(
@@ -98,7 +104,8 @@ class Dataset:
         """Rows of a file, a folder or a glob.
 
         Args:
-            path: `.txt`, `.jsonl`, `.ndjson` or `.json`, also with `.gz`; or what a plugin reads.
+            path: `.txt`, `.jsonl`, `.ndjson`, `.json`, `.csv` or `.tsv`, also with `.gz`, `.zst`, `.bz2` or
+                `.xz`; `.parquet`; or what a plugin reads. A name that is not there is looked for in `data/`.
             format: `auto` goes by the first valid row; else each row must be of this format.
             text_document: what one document is in a `.txt` file.
             on_bad_row: raise at a bad row, or skip and count it.
@@ -310,43 +317,50 @@ class Dataset:
                 yield BadRow(source, 1, 0, _no_rows(str(source)))
 
     def _row(self, raw: RawRow) -> Row:
-        kinds = kinds_of(raw)
-        if not kinds:
-            raise unknown_format(raw)
+        layouts = layouts_of(raw.value)
+        if not layouts:
+            raise _unknown(raw)
         plain = isinstance(raw.value, str) and raw.source is not ROWS_IN_MEMORY
-        if self.format not in kinds or (plain and self.options.format == "jsonl"):
-            raise self._mismatch(raw, "plain text" if plain else kinds[0])
-        return parse_row(raw, self.format)
+        layout = self.layout if self.layout in layouts else self._equal_layout(layouts)
+        if layout is None or (plain and self.options.format == "jsonl"):
+            raise self._mismatch(raw, "plain text" if plain else layouts[0])
+        return parse_row(raw, layout)
 
-    def _recognise(self) -> tuple[Kind, str]:
-        """The format, and the place of the first valid row."""
+    def _equal_layout(self, layouts: Sequence[Layout]) -> Layout | None:
+        """The row's layout, if it is of the same kind as the others are; rows of chats may differ in it."""
+        equal = [layout for layout in layouts if KINDS[layout] == self.format]
+        return equal[0] if len(equal) == 1 and self.options.format == "auto" else None
+
+    def _recognise(self) -> tuple[Layout, str]:
+        """The layout, and the place of the first valid row."""
         first: RowError | None = None
         for raw in self._read(self.sources):
             try:
                 if isinstance(raw, BadRow):
                     raise raw.error
-                self.format = self._format_of(raw)
+                self.layout = self._layout_of(raw)
+                self.format = KINDS[self.layout]
                 self._row(raw)
-                return self.format, place(raw.source, raw.line)
+                return self.layout, place(raw.source, raw.line)
             except RowError as error:
                 if self.options.on_bad_row == "error":
                     raise
                 first = first or error
         raise self._no_valid_row(first)
 
-    def _format_of(self, raw: RawRow) -> Kind:
+    def _layout_of(self, raw: RawRow) -> Layout:
         if self.options.format != "auto":
-            return _KIND_OF_FORMAT[self.options.format]
-        kinds = kinds_of(raw)
-        if not kinds:
-            raise unknown_format(raw)
-        if len(kinds) > 1:
+            return _LAYOUT_OF_FORMAT[self.options.format]
+        layouts = layouts_of(raw.value)
+        if not layouts:
+            raise _unknown(raw)
+        if len(layouts) > 1:
             raise DataError(
-                f"the row fits more than one format: {', '.join(kinds)}",
+                f"the row fits more than one format: {', '.join(layouts)}",
                 where=place(raw.source, raw.line),
-                hint=f'Say which one is meant, for example "format": "{kinds[-1]}"',
+                hint=f'Say which one is meant, for example "format": "{layouts[-1]}"',
             )
-        return kinds[0]
+        return layouts[0]
 
     def _mismatch(self, raw: RawRow, found: str) -> DataError:
         where = place(raw.source, raw.line)
@@ -354,9 +368,9 @@ class Dataset:
             message = f"the row is {found}, but the format was given as {self.options.format}"
             return DataError(message, where=where, hint='Leave the format at "auto", or give the right one')
         return DataError(
-            f"the formats are mixed: this row is {found}, others are {self.format}",
+            f"the formats are mixed: this row is {found}, others are {self.layout}",
             where=where,
-            why=f"{self._first} is {self.format}",
+            why=f"{self._first} is {self.layout}",
             hint="Train on one format at a time, or convert one of them",
         )
 
@@ -394,6 +408,10 @@ class _Index:
         self.lines = array("q")
         self.offsets = array("q")
         self.skipped: list[tuple[str, str]] = []
+
+
+def _unknown(raw: RawRow) -> RowError:
+    return unknown_layout(cast("dict[str, object]", raw.value), where=place(raw.source, raw.line))
 
 
 def _no_rows(where: str) -> RowError:

@@ -16,6 +16,7 @@ from typing import Any, Literal, TypeAlias, cast
 
 from brahma.core.errors import RowError
 from brahma.core.suggest import nearest
+from brahma.data.rows import Kind
 
 Layout = Literal["text", "chat", "completion", "instruct", "sharegpt"]
 Value: TypeAlias = "str | Mapping[str, object]"
@@ -30,6 +31,15 @@ KEYS: Mapping[Layout, tuple[str, ...]] = {
     "sharegpt": ("conversations",),
 }
 """The keys that a row of the layout must have."""
+
+KINDS: Mapping[Layout, Kind] = {
+    "text": "text",
+    "chat": "chat",
+    "completion": "completion",
+    "instruct": "chat",
+    "sharegpt": "chat",
+}
+"""What a row of the layout is when it is trained on."""
 
 _EXPECTED = (
     'Expected {"text"}, {"messages"}, {"prompt", "completion"}, '  # one line in an error

@@ -22,13 +22,11 @@ from typing import BinaryIO, Protocol
 
 from brahma.core.disk import flush
 from brahma.core.errors import DataError
-from brahma.data._compression import COMPRESSIONS, Compressor, compressor, split_ending
+from brahma.core.suffixes import COMPRESSION_SUFFIXES, DATA_SUFFIXES
+from brahma.data._compression import Compressor, compressor, split_ending
 from brahma.data._row_text import ROW_TEXTS, RowText
 from brahma.data.layouts import Value
 from brahma.data.readers import TextDocument
-
-WRITABLE = (*sorted(ROW_TEXTS), ".parquet")
-"""Endings of the formats that can be written; all but the last may be compressed."""
 
 _BUFFER = 1 << 20  # bytes gathered before they are compressed and written
 
@@ -127,11 +125,11 @@ def check_ending(output: Path) -> None:
             where=str(output),
             hint=f"Leave {compression} out of the name",
         )
-    if ending not in WRITABLE:
+    if ending not in DATA_SUFFIXES:
         raise DataError(
             f"no writer for files that end in {output.suffix or output.name!r}",
             where=str(output),
-            hint=f"Endings: {', '.join(WRITABLE)}; also with {', '.join(COMPRESSIONS)}",
+            hint=f"Endings: {', '.join(DATA_SUFFIXES)}; also with {', '.join(COMPRESSION_SUFFIXES)}",
         )
 
 
@@ -197,7 +195,7 @@ def _is_special(path: Path) -> bool:
 def _ending(path: Path, otherwise: str) -> str:
     """The ending of a pipe's name; most have none."""
     ending, compression = split_ending(path.name)
-    return ending + compression if ending in WRITABLE else otherwise
+    return ending + compression if ending in DATA_SUFFIXES else otherwise
 
 
 class _Lines:

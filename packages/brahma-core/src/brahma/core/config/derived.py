@@ -107,6 +107,6 @@ def _rest(config: Config) -> Iterator[Derived]:
         yield Derived("training_config.init_seed", config.training.seed, "seed")
     yield Derived("output_dir", config.output_dir, "the working directory")
     yield Derived("run_name", None, "the file's stem and a counter")
-    packing = {"text": "concat", "jsonl": "concat", "chat": "best_fit", "completion": "best_fit"}
-    if config.data.format in packing:
-        yield Derived("data_config.packing", packing[config.data.format], f"format {config.data.format}")
+    if config.data.format != "auto":
+        packing = "concat" if config.data.format in ("text", "jsonl") else "best_fit"
+        yield Derived("data_config.packing", packing, f"format {config.data.format}")

@@ -18,7 +18,7 @@ Seed = Annotated[int, Field(ge=0, lt=2**63)]
 Text = Annotated[str, Field(min_length=1)]
 Texts = Annotated[list[Text], Field(min_length=1)]
 
-Format = Literal["auto", "text", "jsonl", "chat", "completion"]
+Format = Literal["auto", "text", "jsonl", "chat", "completion", "instruct", "sharegpt"]
 
 EVAL_STEPS = 500
 """Steps between two evaluations when nothing is said."""
