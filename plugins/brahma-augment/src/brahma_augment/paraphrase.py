@@ -8,10 +8,16 @@ from pathlib import Path
 
 from brahma.data.augmentation.contract import Augmenter
 from brahma.data.augmentation.protection import protected_spans
-from brahma_augment.rules import contraction_edits, phrase_edits, verb_edits, with_clauses_swapped
+from brahma_augment.rules import (
+    contraction_edits,
+    phrase_edits,
+    request_edits,
+    verb_edits,
+    with_clauses_swapped,
+)
 from brahma_augment.synonyms import Synonyms
 from brahma_augment.wordnet import DEFAULT_FOLDER, read_lexicon
-from brahma_augment.words import Edit, edited, everywhere, open_words, without_overlaps
+from brahma_augment.words import Edit, edited, everywhere, open_words, overlap
 
 _SHARE = 0.15  # of the words that change
 _TRIES = 4  # for one variant, until one differs from those that are there
@@ -37,7 +43,7 @@ class WordNetParaphraser(Augmenter):
         return [self._of(passage, count) for passage in passages]
 
     def _of(self, passage: str, count: int) -> list[str]:
-        edits = [[edit] for edit in self._rules(passage)] + list(self._synonyms_of(passage))
+        edits = [*self._rules(passage), *self._synonyms_of(passage)]
         found: dict[str, None] = {}
         for number in range(count * _TRIES):
             if len(found) < count:
@@ -48,17 +54,20 @@ class WordNetParaphraser(Augmenter):
 
     def _variant(self, passage: str, edits: Sequence[Sequence[Edit]], chance: random.Random) -> str:
         most = max(1, round(_SHARE * len(passage.split())))
-        mixed = chance.sample(edits, len(edits))
-        chosen = without_overlaps([edit for group in mixed[:most] for edit in group])
+        chosen: list[Edit] = []
+        for group in chance.sample(edits, len(edits))[:most]:
+            if not overlap(group, chosen):
+                chosen += group
         variant = edited(passage, chosen)
         return with_clauses_swapped(variant) if chance.random() < _SWAPS else variant
 
-    def _rules(self, passage: str) -> Iterator[Edit]:
-        """The phrases, verbs and contractions that could change, none of them protected."""
+    def _rules(self, passage: str) -> Iterator[list[Edit]]:
+        """What the rules could change, none of it protected; the edits of a list belong together."""
         spans = protected_spans(passage)
-        for edit in (*phrase_edits(passage), *verb_edits(passage), *contraction_edits(passage)):
-            if all(edit.end <= start or edit.start >= end for start, end in spans):
-                yield edit
+        single = (*phrase_edits(passage), *verb_edits(passage), *contraction_edits(passage))
+        for group in (*request_edits(passage), *([edit] for edit in single)):
+            if all(edit.end <= start or edit.start >= end for edit in group for start, end in spans):
+                yield group
 
     def _synonyms_of(self, passage: str) -> Iterator[list[Edit]]:
         """The words that could change, each wherever it stands."""

@@ -28,6 +28,7 @@ _CLAUSES = re.compile(
 _PRONOUN = re.compile(
     r"\b(?:he|she|it|they|him|her|his|hers|its|them|their|this|that|these|those|one)\b", re.I
 )
+_REQUEST = re.compile(r"(?P<verb>[A-Z][a-z]+) [^.?!:;\n]+[^.?!:;\s](?P<end>\.)")
 _FEWEST = 3  # words of a clause that may change its place
 
 
@@ -59,6 +60,17 @@ def verb_edits(text: str) -> Iterator[Edit]:
     ):
         for other in _verbs().get(match[1].lower(), ()):
             yield Edit(*match.span(1), other)
+
+
+def request_edits(text: str) -> Iterator[list[Edit]]:
+    """`Name a river.` becomes `Please name a river.` or `Can you name a river?`; for one sentence alone."""
+    match = _REQUEST.fullmatch(text)
+    if match is None or match["verb"].lower() not in _verbs():
+        return
+    verb = match["verb"].lower()
+    yield [Edit(*match.span("verb"), f"please {verb}")]
+    for beginning in ("can", "could"):
+        yield [Edit(*match.span("verb"), f"{beginning} you {verb}"), Edit(*match.span("end"), "?")]
 
 
 def contraction_edits(text: str) -> Iterator[Edit]:

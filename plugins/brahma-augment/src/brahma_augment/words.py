@@ -59,13 +59,9 @@ def everywhere(text: str, others: Mapping[str, str]) -> list[Edit]:
     return [Edit(word.start, word.end, others[word.text]) for word in open_words(text) if word.text in others]
 
 
-def without_overlaps(edits: Sequence[Edit]) -> list[Edit]:
-    """The edits that do not touch one that comes before them in the list."""
-    chosen: list[Edit] = []
-    for edit in edits:
-        if all(edit.end < other.start or edit.start > other.end for other in chosen):
-            chosen.append(edit)
-    return chosen
+def overlap(some: Sequence[Edit], others: Sequence[Edit]) -> bool:
+    """Whether any of the edits touches one of the others."""
+    return any(one.start <= two.end and two.start <= one.end for one in some for two in others)
 
 
 def takes_an(word: str) -> bool:

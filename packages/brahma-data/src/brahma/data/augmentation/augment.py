@@ -11,9 +11,11 @@ from typing import Any, Literal
 from brahma.core.errors import ConfigError, DataError
 from brahma.core.progress import progress
 from brahma.data._sources import expand_sources
-from brahma.data.augmentation.job import JobFolder, Plan, Scan, Worker, chosen_rows, rows_of
+from brahma.data.augmentation.folder import JobFolder
 from brahma.data.augmentation.report import AugmentReport, TechniqueReport
+from brahma.data.augmentation.selection import Plan, Scan, chosen_rows, rows_of
 from brahma.data.augmentation.techniques import choose
+from brahma.data.augmentation.worker import Worker
 from brahma.data.readers import TextDocument
 from brahma.data.writers import check_output, open_writer
 
