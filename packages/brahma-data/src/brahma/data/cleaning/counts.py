@@ -53,11 +53,9 @@ class StepCounts:
     def wants(self, reason: str | None, things: Mapping[str, int]) -> bool:
         """Whether one more example of this reason, or of one of these things, is worth keeping."""
         if reason is not None:
-            return self._shown(reason, None) < _EXAMPLES
-        return any(self._shown(None, thing) < _EXAMPLES - 1 for thing in things or ("",))
-
-    def _shown(self, reason: str | None, thing: str | None) -> int:
-        return sum(each.reason == reason and (thing is None or thing in each.detail) for each in self.samples)
+            return sum(each.reason == reason for each in self.samples) < _EXAMPLES
+        shown = [each.detail for each in self.samples if each.reason is None]
+        return len(shown) < _EXAMPLES or any(all(thing not in each for each in shown) for thing in things)
 
     def add(self, other: StepCounts) -> None:
         """Add what a later task counted."""
@@ -168,7 +166,10 @@ def things_in(detail: str) -> dict[str, int]:
 
 def size_of(texts: Sequence[str]) -> int:
     """UTF-8 bytes of the texts."""
-    return sum(len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass")) for text in texts)
+    size = 0
+    for text in texts:
+        size += len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
+    return size
 
 
 def _fields(counts: Any) -> dict[str, Any]:

@@ -111,10 +111,13 @@ class _Pass:
             keep = self._keeper(files)
             judge = self._judge()
             for record, document in self._documents():
+                before = document.texts
                 if dropped := judge(document):
                     self._drop(record, document, *dropped)
-                else:
-                    keep(record, document)
+                    continue
+                if document.texts is not before:
+                    record = record._replace(value=with_texts(record.value, record.layout, document.texts))
+                keep(record, document)
         write_json(done, self._counts.to_dict())
 
     def _file(self, kind: str) -> Path:
@@ -180,16 +183,14 @@ class _Pass:
         add_keys = self._key_adder(files)
 
         def keep(record: Record, document: Document) -> None:
-            size = size_of(document.texts)
             if add_keys is not None:
                 add_keys(document)
             if is_last:
                 counted = self._counts.source(record.source)
                 counted.kept += 1
-                counted.bytes_out += size
+                counted.bytes_out += size_of(document.texts)
             if spool is not None:
-                value = with_texts(record.value, record.layout, document.texts)
-                spool.add(record._replace(value=value), size)
+                spool.add(record, sum(map(len, document.texts)))
 
         return keep
 

@@ -9,7 +9,7 @@ from typing import cast
 from brahma.core.errors import RowError
 from brahma.data.cleaning.job import Job
 from brahma.data.cleaning.tasks import Part
-from brahma.data.layouts import Layout, Value, layout_of, texts_of
+from brahma.data.layouts import Layout, Value, layout_of, layouts_of, texts_of
 from brahma.data.readers import ReadOptions, reader_of
 from brahma.data.rows import BadRow, RawRow, place
 
@@ -43,29 +43,48 @@ def read_part(job: Job, part: Part) -> Iterator[Found | BadRow]:
     """
     source = job.sources[part.source]
     options = ReadOptions(job.text_document, part.start, part.line, part.end, lenient=True)
-    wanted = cast("Layout | None", job.layout)
+    recognise = _Recogniser(cast("Layout | None", job.layout))
     for row in reader_of(source.path)(source.path, options):
         if part.end is not None and row.offset >= part.end:
             return
         if isinstance(row, BadRow):
             yield row
         elif not source.running:
-            yield _found(row, wanted)
+            yield recognise(row)
         elif str(row.value).strip():
             yield _piece(row)
 
 
-def _found(row: RawRow, wanted: Layout | None) -> Found | BadRow:
-    where = place(row.source, row.line)
-    try:
-        layout = wanted or layout_of(row.value, where=where)
-        texts = texts_of(row.value, layout, where=where)
-    except RowError as error:
-        return BadRow(row.source, row.line, row.offset, error)
-    if not any(text.strip() for text in texts):
-        empty = RowError("the text is empty", where=where, hint="Take the row out")
-        return BadRow(row.source, row.line, row.offset, empty)
-    return Found(row.line, layout, row.value, texts, "", row.repairs)
+class _Recogniser:
+    """Finds the texts of rows; most have the keys of the row before them, and so its layout.
+
+    Args:
+        layout: of all rows; None: each is recognised.
+    """
+
+    def __init__(self, layout: Layout | None) -> None:
+        self._wanted = layout
+        self._keys: tuple[str, ...] = ()
+        self._layout: Layout = "text"
+
+    def __call__(self, row: RawRow) -> Found | BadRow:
+        try:
+            layout = self._wanted or self._layout_of(row.value)
+            texts = texts_of(row.value, layout)
+        except RowError as error:
+            error.where = place(row.source, row.line)
+            return BadRow(row.source, row.line, row.offset, error)
+        if not any(text and not text.isspace() for text in texts):
+            empty = RowError("the text is empty", where=place(row.source, row.line), hint="Take the row out")
+            return BadRow(row.source, row.line, row.offset, empty)
+        return Found(row.line, layout, row.value, texts, "", row.repairs)
+
+    def _layout_of(self, value: Value) -> Layout:
+        keys = ("",) if isinstance(value, str) else tuple(value)
+        if keys != self._keys:
+            self._layout = layout_of(value)
+            self._keys = keys if len(layouts_of(dict.fromkeys(keys, ""))) < 2 else ()
+        return self._layout
 
 
 def _piece(row: RawRow) -> Found:
