@@ -131,7 +131,8 @@ def _default(info: FieldInfo, inner: bool) -> str:
     if inner:
         return "its defaults"
     if isinstance(info.default, list):
-        return f"`{json.dumps([each.name for each in info.default])}`"
+        names = [each.name if isinstance(each, Choice) else each for each in info.default]
+        return f"`{json.dumps(names)}`"
     return f"`{json.dumps(info.default.name if isinstance(info.default, Choice) else info.default)}`"
 
 
