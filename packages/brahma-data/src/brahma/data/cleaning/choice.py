@@ -8,9 +8,8 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing
 from itertools import islice
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Literal
 
 from brahma.core.errors import RowError
@@ -29,25 +28,9 @@ _PROFILES: Mapping[Form, tuple[str, str]] = {
     "conversation": ("repair-chat", "conversations, or prompts with completions"),
 }
 _PATH_KEYS = ("path", "file_path", "filename", "file_name", "max_stars_repo_path")
-_CODE_ENDINGS = frozenset(
-    [
-        ".c",
-        ".h",
-        ".cc",
-        ".cpp",
-        ".hpp",
-        ".cs",
-        ".css",
-        ".go",
-        ".java",
-        ".js",
-        ".jsx",
-        ".kt",
-        ".lua",
-        ".php",
-        ".pl",
-    ]
-    + [".py", ".r", ".rb", ".rs", ".scala", ".sh", ".sql", ".swift", ".ts", ".tsx", ".vue", ".zig"]
+_CODE_ENDING = re.compile(
+    r"\.(?:c|h|cc|cpp|hpp|cs|css|go|java|jsx?|kt|lua|php|pl|py|r|rb|rs|scala|sh|sql|swift|tsx?|vue|zig)\Z",
+    re.I,
 )
 _CODE_LINE = re.compile(
     r"\s*(?:"
@@ -94,13 +77,12 @@ def _forms(source: Path) -> Iterator[Form]:
 def _values(source: Path, rows: int) -> Iterator[Value]:
     """The first rows that can be read, as many as the limits allow."""
     characters = 0
-    with closing(read_rows(source, text_document="line")) as stream:  # a file is never held whole
-        for row in islice(stream, rows):
-            if characters > _CHARACTERS:
-                return
-            if not isinstance(row, BadRow):
-                characters += len(str(row.value))
-                yield row.value
+    for row in islice(read_rows(source, text_document="line"), rows):  # by lines: no file is held whole
+        if characters > _CHARACTERS:
+            return
+        if not isinstance(row, BadRow):
+            characters += len(str(row.value))
+            yield row.value
 
 
 def _form(value: Value) -> Form:
@@ -116,9 +98,7 @@ def _form(value: Value) -> Form:
 def _names_code(value: Value) -> bool:
     """Whether a key beside the text names a file of a program."""
     paths = [value.get(key) for key in _PATH_KEYS] if isinstance(value, Mapping) else []
-    return any(
-        isinstance(path, str) and PurePosixPath(path).suffix.lower() in _CODE_ENDINGS for path in paths
-    )
+    return any(isinstance(path, str) and _CODE_ENDING.search(path) for path in paths)
 
 
 def _form_of_text(text: str) -> Form:
