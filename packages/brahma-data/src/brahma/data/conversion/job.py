@@ -12,7 +12,8 @@ from brahma.core.errors import DataError, RowError
 from brahma.core.progress import progress
 from brahma.data._compression import split_ending
 from brahma.data._sources import expand_sources
-from brahma.data.conversion.forms import Talk, WouldLoseError
+from brahma.data._validation import parse_row
+from brahma.data.conversion.forms import Form, Talk, WouldLoseError
 from brahma.data.conversion.one_layout import OneLayout
 from brahma.data.conversion.options import Exchanges, Options, SystemTurn
 from brahma.data.conversion.reading import form_of, renamed, selected
@@ -152,21 +153,30 @@ class _Job:
 
     def _convert(self, unit: RawRow | BadRow | Talk, write: Write) -> None:
         self.read += 1
+        for row in self._good_rows(unit):
+            if not self.losses:
+                self._write(row, write)
+
+    def _good_rows(self, unit: RawRow | BadRow | Talk) -> Iterator[Mapping[str, Any]]:
+        """What a unit becomes; what is bad in it is raised or skipped, what would be lost gathered."""
         try:
             for row in self._rows(unit):
                 if isinstance(row, BadRow):
-                    raise row.error
+                    self._skip(row.error)
+                    continue
                 check_room(row, self.target, self.notes)
                 if self.target.container == ".txt" and not self._borders:
                     check_border(row["text"], self.written_as, self.written)
-                if not self.losses:
-                    self._write(row, write)
+                yield row
         except WouldLoseError as loss:
             self.losses.add(loss, place(unit.source, unit.line))
         except RowError as error:
-            if not self.skips:
-                raise
-            self.skipped.append((error.where or "", error.message))
+            self._skip(error)
+
+    def _skip(self, error: RowError) -> None:
+        if not self.skips:
+            raise error
+        self.skipped.append((error.where or "", error.message))
 
     def _write(self, row: Mapping[str, Any], write: Write) -> None:
         if not self.written:
@@ -182,7 +192,7 @@ class _Job:
         if isinstance(unit, BadRow):
             yield unit
         elif isinstance(unit, Talk):
-            yield from rows_of(unit, self.target.layout or "text", self.options, self.notes)
+            yield from self._converted(unit, self.target.layout or "text")
         else:
             yield from self._of_raw(renamed(unit, self.options.renamed))
 
@@ -197,7 +207,14 @@ class _Job:
             return
         if layout == "text" and self.options.rule == "auto":
             self._settle_rule(row.text.split("\n"), row.where)
-        yield from rows_of(form_of(row, value, layout, self.notes), target, self.options, self.notes)
+        yield from self._converted(form_of(row, value, layout, self.notes), target)
+
+    def _converted(self, form: Form, target: Layout) -> Iterator[Mapping[str, Any] | BadRow]:
+        """The rows of a form, each proved to be one that training takes."""
+        for row in rows_of(form, target, self.options, self.notes):
+            if not isinstance(row, BadRow):
+                parse_row(RawRow(form.source, form.line, 0, row), target)
+            yield row
 
     def _settle_rule(self, lines: Iterable[str], where: str) -> None:
         """Choose the rule by the first text; it holds for all."""

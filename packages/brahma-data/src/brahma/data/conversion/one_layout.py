@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
-
 from brahma.core.errors import RowError
 from brahma.data._validation import parse_row
 from brahma.data.layouts import Layout, layout_of, layouts_of
@@ -35,6 +33,6 @@ class OneLayout:
                 where=where,
                 hint="Take each kind by itself; --on-bad-row skip leaves the others out",
             )
-        row = parse_row(raw, cast(Any, layout))
+        row = parse_row(raw, layout)
         self.layout = layout
         return row, layout

@@ -14,7 +14,10 @@ from brahma.data.conversion.ways import Notes
 from brahma.data.layouts import Layout
 from brahma.data.rows import RawRow, Row, place
 
-_TURN_KEYS = frozenset({"role", "content", "from", "value"})
+
+def _turn_keys(turn: Mapping[str, Any]) -> frozenset[str]:
+    """The keys that say who speaks and what; ShareGPT has two ways."""
+    return frozenset({"from", "value"} if "from" in turn and "value" in turn else {"role", "content"})
 
 
 def renamed(raw: RawRow, names: Mapping[str, str]) -> RawRow:
@@ -47,7 +50,7 @@ def selected(value: Mapping[str, Any], layout: Layout, options: Options, notes: 
     kept = _kept(value, OWN_KEYS[layout], options, notes)
     turns = next((key for key in ("messages", "conversations") if key in OWN_KEYS[layout]), None)
     if turns is not None and (options.drop_keys or options.keep_keys is not None):
-        kept[turns] = [_kept(turn, _TURN_KEYS, options, notes) for turn in kept[turns]]
+        kept[turns] = [_kept(turn, _turn_keys(turn), options, notes) for turn in kept[turns]]
     return kept
 
 
@@ -89,7 +92,7 @@ def _turns(row: Row, value: Mapping[str, Any], layout: Layout) -> tuple[Turn, ..
     if layout == "instruct":
         return tuple(Turn(message.role, message.content) for message in row.messages)
     given = cast("list[dict[str, object]]", value["messages" if layout == "chat" else "conversations"])
-    extra = [{key: each for key, each in turn.items() if key not in _TURN_KEYS} for turn in given]
+    extra = [{key: turn[key] for key in turn.keys() - _turn_keys(turn)} for turn in given]
     extra = [{}] * (len(row.messages) - len(given)) + extra  # a key `system` became the first turn
     return tuple(
         Turn(message.role, message.content, other) for message, other in zip(row.messages, extra, strict=True)

@@ -93,7 +93,7 @@ class Losses:
         ]
         hints = dict.fromkeys(hint for _, hint in self._first.values())
         raise DataError(
-            "the conversion would lose something; nothing is written",
+            "the conversion would lose something",
             where=first,
             why="; ".join(listed),
             hint="; and ".join(hints),

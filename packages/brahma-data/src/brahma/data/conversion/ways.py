@@ -163,7 +163,7 @@ def _built(document: Running, options: Options, notes: Notes) -> Iterator[Talk |
         yield by_prompt(document, cast(str, options.prompt))
     else:
         transcript = Transcript(document.source, options.speakers)
-        lines = enumerate(document.text.splitlines(), document.line)
+        lines = enumerate(document.text.split("\n"), document.line)
         for talk in transcript.conversations(lines):
             yield talk if isinstance(talk, BadRow) else replace(talk, other=document.other)
         count_unheeded(transcript, notes)
@@ -221,6 +221,7 @@ def _pair(talk: Talk, options: Options, notes: Notes) -> Pair:
 
 
 def _chat(talk: Talk) -> dict[str, object]:
+    _require_room_in_turns(talk, {"role", "content"})
     messages = [{"role": turn.role, "content": turn.content, **turn.other} for turn in talk.turns]
     return {"messages": messages, **talk.other}
 
@@ -229,6 +230,7 @@ SHAREGPT_NAMES = {"system": "system", "user": "human", "assistant": "gpt"}
 
 
 def _sharegpt(talk: Talk) -> dict[str, object]:
+    _require_room_in_turns(talk, {"from", "value"})
     turns = [{"from": SHAREGPT_NAMES[turn.role], "value": turn.content, **turn.other} for turn in talk.turns]
     return {"conversations": turns, **talk.other}
 
@@ -236,6 +238,8 @@ def _sharegpt(talk: Talk) -> dict[str, object]:
 def _instruct(talk: Talk) -> dict[str, object]:
     *earlier, (request, answer) = talk.exchanges
     _require_no_message_keys(talk, "instruct")
+    if talk.system is not None and not talk.system.content:
+        raise WouldLoseError("an empty system turn", "--system drop leaves it out")
     row: dict[str, object] = {"instruction": request.content, "output": answer.content}
     if talk.system is not None:
         row["system"] = talk.system.content
@@ -245,6 +249,15 @@ def _instruct(talk: Talk) -> dict[str, object]:
 
 
 _WRITERS = {"chat": _chat, "sharegpt": _sharegpt, "instruct": _instruct}
+
+
+def _require_room_in_turns(talk: Talk, own: set[str]) -> None:
+    clashing = sorted({key for turn in talk.turns for key in turn.other if key in own})
+    if clashing:
+        raise WouldLoseError(
+            f"further keys of messages that the layout uses: {', '.join(clashing)}",
+            f"--drop-keys {','.join(clashing)} leaves them out",
+        )
 
 
 def _require_no_message_keys(form: Pair | Talk, target: str) -> None:
