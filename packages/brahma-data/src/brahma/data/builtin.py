@@ -169,6 +169,11 @@ def brahma_commands() -> Iterable[CommandEntry]:
         summary="The rows of a file, and checked variants of them behind",
     )
     yield CommandEntry(
+        name="data tokenize",
+        target="brahma.data.commands.tokenize:tokenize",
+        summary="Shards of token ids in the Megatron layout",
+    )
+    yield CommandEntry(
         name="data split",
         target="brahma.data.commands.split:split",
         summary="Training, validation and test files; repeated texts on one side",

@@ -14,6 +14,7 @@ from brahma.core.error_text import first_line
 from brahma.core.errors import ModelError, TokenizerError
 from brahma.core.hub import reachable_source
 from brahma.core.progress import Task, progress
+from brahma.core.sizes import amount
 from brahma.data.templates import DEFAULT_TEMPLATE, ROLE_TOKENS
 
 if TYPE_CHECKING:
@@ -169,7 +170,11 @@ def sample_texts(rows: Iterable[Row], max_bytes: int) -> Iterator[str]:
         for piece in _pieces(rows):
             total += len(piece.encode())
             task.update(total)
-    return _share_of(_pieces(rows), min(1.0, max_bytes / max(1, total)), max_bytes)
+    share = min(1.0, max_bytes / max(1, total))
+    if share < 1.0:
+        used, there = amount(max_bytes, "bytes"), amount(total, "bytes")
+        _log.info("of %s of text, %s are used, taken evenly from first to last", there, used)
+    return _share_of(_pieces(rows), share, max_bytes)
 
 
 def _share_of(pieces: Iterable[str], share: float, max_bytes: int) -> Iterator[str]:
