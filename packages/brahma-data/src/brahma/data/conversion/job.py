@@ -12,15 +12,14 @@ from brahma.core.errors import DataError, RowError
 from brahma.core.progress import progress
 from brahma.data._compression import split_ending
 from brahma.data._sources import expand_sources
-from brahma.data._validation import parse_row
-from brahma.data.conversion.forms import Form, Talk, WouldLoseError
+from brahma.data.conversion.forms import Talk, WouldLoseError
 from brahma.data.conversion.one_layout import OneLayout
 from brahma.data.conversion.options import Exchanges, Options, SystemTurn
 from brahma.data.conversion.reading import form_of, renamed, selected
 from brahma.data.conversion.report import ConversionReport
-from brahma.data.conversion.room import Losses, check_border, check_room
+from brahma.data.conversion.room import Losses, check_border, check_cells, check_plain
 from brahma.data.conversion.rules import Rule
-from brahma.data.conversion.target import Format, Target, target_of
+from brahma.data.conversion.target import TABLES, Format, Target, target_of
 from brahma.data.conversion.texts import TextUnit, first_lines, rule_for, talks_of
 from brahma.data.conversion.ways import Notes, rows_of
 from brahma.data.layouts import Layout
@@ -110,7 +109,8 @@ class _Job:
     ) -> None:
         self.target, self.options, self.layout = target, options, OneLayout(layout)
         self.document, self.skips = document, skips
-        self._borders = _BORDERS.get(options.rule, "") if target.container == ".txt" else ""
+        self._container = target.container
+        self._borders = _BORDERS.get(options.rule, "") if self._container == ".txt" else ""
         self.written_as: TextDocument = "file" if self._borders else "blank_line"
         if not self._borders and document in ("line", "file"):
             self.written_as = document
@@ -164,14 +164,21 @@ class _Job:
                 if isinstance(row, BadRow):
                     self._skip(row.error)
                     continue
-                check_room(row, self.target, self.notes)
-                if self.target.container == ".txt" and not self._borders:
-                    check_border(row["text"], self.written_as, self.written)
+                self._check_room(row)
                 yield row
         except WouldLoseError as loss:
             self.losses.add(loss, place(unit.source, unit.line))
         except RowError as error:
             self._skip(error)
+
+    def _check_room(self, row: Mapping[str, Any]) -> None:
+        """Raises WouldLoseError for what the container cannot hold."""
+        if self._container == ".txt":
+            check_plain(row)
+            if not self._borders:
+                check_border(row["text"], self.written_as, self.written)
+        elif self._container in TABLES:
+            check_cells(row, self.notes)
 
     def _skip(self, error: RowError) -> None:
         if not self.skips:
@@ -192,7 +199,7 @@ class _Job:
         if isinstance(unit, BadRow):
             yield unit
         elif isinstance(unit, Talk):
-            yield from self._converted(unit, self.target.layout or "text")
+            yield from rows_of(unit, self.target.layout or "text", self.options, self.notes)
         else:
             yield from self._of_raw(renamed(unit, self.options.renamed))
 
@@ -207,14 +214,7 @@ class _Job:
             return
         if layout == "text" and self.options.rule == "auto":
             self._settle_rule(row.text.split("\n"), row.where)
-        yield from self._converted(form_of(row, value, layout, self.notes), target)
-
-    def _converted(self, form: Form, target: Layout) -> Iterator[Mapping[str, Any] | BadRow]:
-        """The rows of a form, each proved to be one that training takes."""
-        for row in rows_of(form, target, self.options, self.notes):
-            if not isinstance(row, BadRow):
-                parse_row(RawRow(form.source, form.line, 0, row), target)
-            yield row
+        yield from rows_of(form_of(row, value, layout, self.notes), target, self.options, self.notes)
 
     def _settle_rule(self, lines: Iterable[str], where: str) -> None:
         """Choose the rule by the first text; it holds for all."""

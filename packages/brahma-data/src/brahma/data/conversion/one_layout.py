@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from brahma.core.errors import RowError
 from brahma.data._validation import parse_row
-from brahma.data.layouts import Layout, layout_of, layouts_of
+from brahma.data.layouts import KEYS, Layout, Value, layout_of
 from brahma.data.rows import RawRow, Row, place
 
 
@@ -24,9 +24,9 @@ class OneLayout:
         Raises:
             RowError: it is malformed, or of another layout.
         """
-        where = place(raw.source, raw.line)
-        layout = self.layout or layout_of(raw.value, where=where)
-        if layout not in layouts_of(raw.value):
+        layout = self.layout or layout_of(raw.value, where=place(raw.source, raw.line))
+        if not _fits(raw.value, layout):
+            where = place(raw.source, raw.line)
             found = layout_of(raw.value, where=where)
             raise RowError(
                 f"the row is {found}, and the rows before are {layout}",
@@ -36,3 +36,10 @@ class OneLayout:
         row = parse_row(raw, layout)
         self.layout = layout
         return row, layout
+
+
+def _fits(value: Value, layout: Layout) -> bool:
+    """Whether the row has the keys of this layout, be it those of others too."""
+    if isinstance(value, str):
+        return layout == "text"
+    return all(key in value for key in KEYS[layout])

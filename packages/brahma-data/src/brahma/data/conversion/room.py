@@ -8,36 +8,38 @@ from collections.abc import Mapping
 
 from brahma.core.errors import DataError
 from brahma.data.conversion.forms import OWN_KEYS, WouldLoseError
-from brahma.data.conversion.target import Target
 from brahma.data.conversion.ways import Notes
 from brahma.data.readers import TextDocument
 
-_TABLES = (".csv", ".tsv")
 
-
-def check_room(row: Mapping[str, object], target: Target, notes: Notes) -> None:
-    """Refuse the keys that a plain text or a table cannot hold; note what a table changes.
+def check_plain(row: Mapping[str, object]) -> None:
+    """Refuse the keys that a plain text cannot hold.
 
     Raises:
-        WouldLoseError: there is no place for a key.
+        WouldLoseError: there are keys beside the text.
     """
-    if target.container == ".txt":
-        if other := [key for key in row if key != "text"]:
+    if other := [key for key in row if key != "text"]:
+        raise WouldLoseError(
+            f"keys beside the text: {', '.join(other)}", f"--drop-keys {','.join(other)} leaves them out"
+        )
+
+
+def check_cells(row: Mapping[str, object], notes: Notes) -> None:
+    """Refuse what a cell of a table cannot hold; note what it changes.
+
+    Raises:
+        WouldLoseError: a list or an object.
+    """
+    for key, value in row.items():
+        if isinstance(value, Mapping | list | tuple):
+            is_own = any(key in own for own in OWN_KEYS.values())
             raise WouldLoseError(
-                f"keys beside the text: {', '.join(other)}", f"--drop-keys {','.join(other)} leaves them out"
+                f"{key!r} holds a list or an object, which a cell cannot",
+                "End the output in .jsonl or .parquet" if is_own else f"--drop-keys {key} leaves it out",
             )
-    elif target.container in _TABLES:
-        for key, value in row.items():
-            if isinstance(value, Mapping | list | tuple):
-                raise WouldLoseError(
-                    f"{key!r} holds a list or an object, which a cell cannot",
-                    f"--drop-keys {key} leaves it out"
-                    if all(key not in own for own in OWN_KEYS.values())
-                    else "End the output in .jsonl or .parquet",
-                )
-            if not isinstance(value, str):
-                kind = "empty" if value is None else "text"
-                notes[f"{key!r} is not a string, and becomes {kind} in a table"] += 1
+        if not isinstance(value, str):
+            kind = "empty" if value is None else "text"
+            notes[f"{key!r} is not a string, and becomes {kind} in a table"] += 1
 
 
 _BLANK_LINE = re.compile(r"\n[^\S\n]*\n")

@@ -14,7 +14,7 @@ Container = Literal["jsonl", "json", "csv", "tsv", "parquet"]
 Format = Layout | Container
 FORMATS: tuple[str, ...] = (*get_args(Layout), *get_args(Container))
 
-_TABLES = (".csv", ".tsv")
+TABLES = (".csv", ".tsv")
 _LISTS = ("chat", "sharegpt")
 _SAME = {".ndjson": ".jsonl"}
 
@@ -73,7 +73,7 @@ def _checked(target: Target) -> Target:
             where=where,
             hint="end the output in .jsonl; --format text --rule transcript writes conversations as text",
         )
-    if target.container in _TABLES and target.layout in _LISTS:
+    if target.container in TABLES and target.layout in _LISTS:
         raise ConfigError(
             f"a cell of a table holds no list, and a {target.layout} row is one",
             where=where,

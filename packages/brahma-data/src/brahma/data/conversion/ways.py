@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import cast, get_args
 
+from brahma.core.errors import RowError
 from brahma.data.conversion.forms import OWN_KEYS, Form, Pair, Running, Talk, Turn, WouldLoseError
 from brahma.data.conversion.options import Options
 from brahma.data.conversion.rules import by_prompt, by_title, joined
@@ -240,6 +241,9 @@ def _instruct(talk: Talk) -> dict[str, object]:
     _require_no_message_keys(talk, "instruct")
     if talk.system is not None and not talk.system.content:
         raise WouldLoseError("an empty system turn", "--system drop leaves it out")
+    if not request.content.strip():
+        hint = "Take the row out, or choose chat, which may have empty requests"
+        raise RowError("the request is empty, which an instruction must not be", where=talk.where, hint=hint)
     row: dict[str, object] = {"instruction": request.content, "output": answer.content}
     if talk.system is not None:
         row["system"] = talk.system.content
