@@ -13,7 +13,7 @@ _V6 = re.compile(r":(?<=[23][0-9A-Fa-f]{3}:)(?<![\w:.].{5})[0-9A-Fa-f:]{2,34}(?!
 _V6_BEFORE = 4  # characters before the first colon, which is where the search begins
 _NO_ADDRESS = re.compile(  # what stands before a number of a version, section or object
     r"(?:\b(?:versions?|ver|v|rev|revision|releases?|sections?|sect|chapter|clause|paragraph|annex|table|figure|"
-    r"fig|oid|build|firmware|driver|kernel|update|since|upgrade to)[.:=\s\"'(]{0,3}|[§=<>~^])\Z",
+    r"fig|oid|build|firmware|driver|kernel|update|since|upgrade to)[.:=\s\"'(]{0,3}|(?:[=<>~!]=|[§~^])\s?)\Z",
     re.I,
 )
 _HEADING = re.compile(r"(?:\A|\n)[ \t*•>#-]*\Z")  # before the number of a section: `49.6.4.14. Stream Start`

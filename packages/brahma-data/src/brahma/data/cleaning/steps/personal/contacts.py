@@ -52,16 +52,21 @@ _NO_DOMAIN = frozenset(  # `logo@2x.png`, `getty@tty1.service`
     ]
 )
 
-_INTERNATIONAL = re.compile(r"\+[1-9]\d{0,2}(?:[ .\-/\u00a0]?\(?\d{1,5}\)?){2,6}(?![\w]|[.,]\d|[*/+=]\w)")
+_INTERNATIONAL = re.compile(
+    r"\+[1-9]\d{0,2}(?:[ .\-/\u00a0]?(?:\(\d{1,5}\)|\d{1,5})){2,6}(?!\w|[.,]\d|[*/+=]\w)"
+)
 _AMERICAN = re.compile(
     r"[(1-9](?<![\w.+/#$-].)"
     r"(?:(?<=1)[ .-](?:\([2-9]\d\d\) ?|[2-9]\d\d-)|(?<=\()[2-9]\d\d\) ?|(?<=[2-9])\d\d-)"
     r"[2-9]\d\d-\d{4}(?![\w-]|\.\d)"
 )
-_NATIONAL = re.compile(r"[(0-9](?<![\w.+/-].)\d{1,5}\)?(?:[ ./-]{1,3}\d{2,8}){1,5}(?![\w-]|[.,]\d)")
-_CUE = re.compile(
-    r"(?:\b(?:tel|tél|phone|telephone|telefon|téléphone|teléfono|telefono|telefoon|fax|telefax|mobile|mobil|handy|"
-    r"cell|call|ring|whatsapp|sms|hotline|helpline|тел|телефон)\b|[☎📞]|電話)[^\n\d]{0,20}\Z",
+_NATIONAL = re.compile(
+    r"[(0-9](?<![\w.+/-].)(?:(?<=\()\d{1,5}\)|(?<=\d)\d{0,4})(?:[ ./-]{1,3}\d{2,8}){1,5}(?![\w-]|[.,]\d)"
+)
+_CUE = re.compile(  # not in a placeholder, which may be called <PHONE>
+    r"(?:(?<![<\w])(?:tel|tél|phone|telephone|telefon|téléphone|teléfono|telefono|telefoon|fax|telefax|mobile|mobil|"
+    r"handy|cell|call|ring|whatsapp|sms|hotline|helpline|тел|телефон)|[☎📞]|電話)"
+    r"(?:[^\w\n<]{1,4}(?:numbers?|no|nr|nummer|office|home|work|us|me|at|is|or)){0,3}[^\w\n]{0,5}\Z",
     re.I,
 )
 _CUE_REACH = 40
@@ -118,7 +123,6 @@ def _is_international(text: str, match: re.Match[str]) -> bool:
         10 <= len(digits) <= 15
         and _COUNTRY.match(digits) is not None
         and not (before.isalnum() or before in ("+", "_", ")", "]", ".", "@"))
-        and match[0].count("(") == match[0].count(")")
         and not _FICTION.match(match[0])
         and not _FOUR_BYTES.match(match[0])
     )
