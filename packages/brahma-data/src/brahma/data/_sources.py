@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 import glob
+import logging
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from brahma.core.data_folder import in_data_folder
 from brahma.core.errors import DataError
 from brahma.core.suggest import nearest
-from brahma.data.readers import has_reader, known_suffixes, reader_of
+from brahma.data._standard_input import standard_input
+from brahma.data.readers import has_reader, reader_of, shown_suffixes
 
 _LISTED = 8
 """Names listed in an error at most."""
+
+_log = logging.getLogger(__name__)
 
 
 def expand_sources(paths: Iterable[str | Path]) -> tuple[Path, ...]:
     """Files that the paths, folders and globs stand for, in the order given; sorted within each.
 
-    A folder is searched to its depths for files with a known ending; hidden ones are passed over.
+    A folder is searched to its depths for files with a known ending; hidden ones are passed over. `-` is
+    standard input. What is not there is looked for in `data/` of the working directory.
 
     Raises:
         DataError: a path that does not exist, a folder or glob without data, an unknown ending, a file
@@ -39,9 +45,26 @@ def expand_sources(paths: Iterable[str | Path]) -> tuple[Path, ...]:
 
 
 def _expand(path: str | Path) -> list[Path]:
-    given = Path(path).expanduser()
     if not str(path):  # as a path, it would be the working directory
         raise DataError("the path of the data is empty", hint="Give a file, a folder or a glob")
+    if str(path) == "-":
+        return [standard_input()]
+    given = Path(path).expanduser()
+    if found := _there(given):
+        return found
+    placed = in_data_folder(str(given), [Path()])
+    if placed is not None and (found := _there(placed)):
+        _log.info("%s is not there; %s is read", given, placed)
+        return found
+    if glob.has_magic(str(given)):
+        raise DataError(
+            "no file matches", where=str(given), hint="Check the pattern; `**` reaches into folders"
+        )
+    raise _missing(given)
+
+
+def _there(given: Path) -> list[Path]:
+    """The files that a name stands for; none when there is nothing of that name."""
     if given.is_dir():
         return _folder(given)
     if given.is_file():
@@ -50,19 +73,11 @@ def _expand(path: str | Path) -> list[Path]:
         raise DataError(
             "a pipe or device is not data: it is read more than once",
             where=str(given),
-            hint="Write it into a file first",
+            hint="Write it into a file first, or pipe it in and name it `-`",
         )
-    if glob.has_magic(str(given)):
-        return _matches(given)
-    raise _missing(given)
-
-
-def _matches(pattern: Path) -> list[Path]:
-    found = [Path(name) for name in sorted(glob.glob(str(pattern), recursive=True))]
-    if not found:
-        raise DataError(
-            "no file matches", where=str(pattern), hint="Check the pattern; `**` reaches into folders"
-        )
+    if not glob.has_magic(str(given)):
+        return []
+    found = [Path(name) for name in sorted(glob.glob(str(given), recursive=True))]
     return [path for path in found if path.is_file()]
 
 
@@ -78,7 +93,7 @@ def _folder(folder: Path) -> list[Path]:
             "the folder holds no data",
             where=str(folder),
             why=f"files found: {listed}" if names else "it is empty",
-            hint=f"Known endings: {', '.join(known_suffixes())}",
+            hint=f"Known endings: {shown_suffixes()}",
         )
     return files
 

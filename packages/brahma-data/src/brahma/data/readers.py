@@ -16,6 +16,7 @@ from typing import Literal, cast
 from brahma.core.entries import ReaderEntry
 from brahma.core.errors import DataError, PluginError
 from brahma.core.plugins import get_plugins
+from brahma.core.suffixes import COMPRESSION_SUFFIXES
 from brahma.data.rows import BadRow as BadRow
 from brahma.data.rows import RawRow as RawRow
 from brahma.data.rows import place
@@ -93,6 +94,13 @@ def known_suffixes() -> tuple[str, ...]:
     return tuple(sorted(_readers_by_suffix()))
 
 
+def shown_suffixes() -> str:
+    """The same for an error: what is only compressed is said once."""
+    known = known_suffixes()
+    plain = [each for each in known if not each.endswith(COMPRESSION_SUFFIXES)]
+    return f"{', '.join(plain)}; most also with {', '.join(COMPRESSION_SUFFIXES)}"
+
+
 def has_reader(path: Path) -> bool:
     """Whether a reader knows the ending of this name."""
     return _suffix_of(path) is not None
@@ -110,7 +118,7 @@ def reader_of(path: Path) -> Reader:
         raise DataError(
             f"no reader for files that end in {path.suffix or path.name!r}",
             where=str(path),
-            hint=f"Known endings: {', '.join(known_suffixes())}",
+            hint=f"Known endings: {shown_suffixes()}",
         )
     names = _readers_by_suffix()[suffix]
     if len(names) > 1:

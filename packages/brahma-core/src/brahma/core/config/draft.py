@@ -8,7 +8,7 @@ import os
 import re
 from collections.abc import Iterator
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from brahma.core.config.aliases import canonical, expanded
 from brahma.core.config.documents import Document
 from brahma.core.config.formats import KeyPath
 from brahma.core.config.problems import ConfigKeyError
+from brahma.core.data_folder import FOLDER, in_data_folder
 from brahma.core.errors import ConfigError
 
 _PATHS: tuple[KeyPath, ...] = (
@@ -25,6 +26,7 @@ _PATHS: tuple[KeyPath, ...] = (
     ("training_config", "deepspeed_config"),
     ("output_dir",),
 )
+_DATA = _PATHS[:2]
 _PATHS_OR_IDS: tuple[KeyPath, ...] = (("model_config", "base_model"), ("tokenizer", "path"))
 """These may be hub ids: paths only if they exist or begin like one."""
 
@@ -105,7 +107,12 @@ class Draft:
         _put(self.values, path, value)
 
     def absolute_paths(self) -> None:
-        """Make each path absolute, from the folder of its file or from the working directory."""
+        """Make each path absolute, from the folder of its file or from the working directory.
+
+        Data that is not there is looked for in `data/`: below `output_dir`, the working directory, and the
+        folder of its file.
+        """
+        self._find_data()
         for path in (*_PATHS, *_PATHS_OR_IDS):
             place, value = self.places.get(path), value_at(self.values, path)
             if place is None or not value:
@@ -118,6 +125,21 @@ class Draft:
                     _absolute(v, place.folder, is_path) if v and isinstance(v, str) else v for v in value
                 ]
                 _put(self.values, path, items)
+
+    def _find_data(self) -> None:
+        out = self.values.get("output_dir")
+        roots = [Path.cwd()]
+        if isinstance(out, str) and out:
+            roots.insert(0, Path(_absolute(out, self.place(("output_dir",)).folder, is_path=True)))
+        for path in _DATA:
+            place, value = self.places.get(path), value_at(self.values, path)
+            if place is None or not isinstance(value, str | list):
+                continue
+            names = [value] if isinstance(value, str) else value
+            found = [_in_data(name, place.folder, roots) for name in names]
+            if found != names:
+                _put(self.values, path, found[0] if isinstance(value, str) else found)
+                self.places[path] = replace(place, origin=f"{place.origin}, found in {FOLDER}/")
 
     def place(self, path: KeyPath) -> Place:
         """Where a value, or the nearest thing around it, was given."""
@@ -185,6 +207,17 @@ def _json_or_text(written: str) -> Any:
 def is_address(text: str) -> bool:
     """Whether it is `https://…` or the like, and no path."""
     return re.match(r"[A-Za-z][A-Za-z0-9+.-]+://", text) is not None
+
+
+def _in_data(name: Any, folder: Path, roots: list[Path]) -> Any:
+    """The path below a `data/`, of data that is not where its name says; else the name."""
+    if not isinstance(name, str) or not name or is_address(name):
+        return name
+    direct = os.path.normpath(folder / os.path.expanduser(name))
+    if os.path.exists(direct) or any(glob.iglob(_absolute(name, folder, is_path=True), recursive=True)):
+        return name
+    found = in_data_folder(os.path.expanduser(name), [*roots, folder])
+    return name if found is None else str(found)
 
 
 def _absolute(value: str, folder: Path, is_path: bool) -> str:

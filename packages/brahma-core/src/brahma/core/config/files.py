@@ -36,7 +36,9 @@ def _exists(path: str) -> bool:
 
 
 def _problem(resolved: ResolvedConfig, key: str, path: str) -> ConfigKeyError:
-    where = resolved.origins[key].rpartition(" at ")[2]  # `alias train_file at my.json:3`
+    where = (
+        resolved.origins[key].partition(", found")[0].rpartition(" at ")[2]
+    )  # `alias train_file at my.json:3`
     if is_address(path):
         return ConfigKeyError(
             key,
