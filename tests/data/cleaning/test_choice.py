@@ -9,7 +9,7 @@ from brahma.data.cleaning.choice import choose_profile
 
 PROSE = "The committee met on Thursday. It decided to repair the bridge before the winter comes.\n" * 5
 CODE = Path(choose_profile.__code__.co_filename).read_text(encoding="utf-8")
-C = "#include <stdio.h>\n\nint main(void)\n{\n\tint i = 0;\n\twhile (i < 3) {\n\t\tputs(a[i++]);\n\t}\n\treturn 0;\n}\n"
+C = "#include <stdio.h>\n\nint main(void)\n{\n\tint i = 0;\n\twhile (i < 3) {\n\t\tputs(a[i++]);\n\t}\n}\n"
 DOCUMENTED = PROSE + "\nFor example:\n\n    x = read(path)\n    print(x)\n\n" + PROSE
 
 
