@@ -32,7 +32,7 @@ def clean(
     inputs: Paths,
     output: str | Path | None = None,
     *,
-    profile: str | Path | None = None,
+    profile: str | Path | Profile | None = None,
     evaluation: Paths = (),
     report_only: bool = False,
     rejected: str | Path | None = None,
@@ -50,7 +50,8 @@ def clean(
     Args:
         inputs: files, folders or globs, of any format that can be read.
         output: a file; or a folder, which gets one file for each input file; `"-"`: standard output.
-        profile: the name of a built-in one, or a file; None: chosen from the data, the report says why.
+        profile: the name of a built-in one, a file, or a profile itself; None: chosen from the data, the
+            report says why.
         evaluation: files of evaluation sets; documents that hold parts of them are treated as the step
             `contamination` says.
         report_only: write nothing; only the report is made.
@@ -129,8 +130,10 @@ def _listed(paths: Paths) -> list[str | Path]:
     return [paths] if isinstance(paths, str | Path) else list(paths)
 
 
-def _profile(given: str | Path | None, sources: Sequence[Source]) -> tuple[Profile, str]:
+def _profile(given: str | Path | Profile | None, sources: Sequence[Source]) -> tuple[Profile, str]:
     """The profile, and why this one when nobody named one."""
+    if isinstance(given, Profile):
+        return given, ""
     if given is not None:
         return load_profile(given), ""
     from brahma.data.cleaning.choice import choose_profile

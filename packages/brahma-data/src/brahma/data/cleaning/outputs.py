@@ -12,7 +12,7 @@ from typing import Any
 
 from brahma.data._compression import split_ending
 from brahma.data.cleaning.job import Job, Output, loaded_job
-from brahma.data.cleaning.passes import Rejected, corpus_steps
+from brahma.data.cleaning.passes import Rejected
 from brahma.data.cleaning.spool import Record, read_records, read_spool
 from brahma.data.layouts import Value
 from brahma.data.rows import place
@@ -64,7 +64,7 @@ def is_running_text(path: Path) -> bool:
 def _records(job: Job, output: Output) -> Iterator[Record]:
     """The documents that are left of an output's files, in reading order."""
     wanted = set(output.sources)
-    last = len(corpus_steps(job))
+    last = len(job.profile.corpus_steps)
     for task, parts in enumerate(job.tasks):
         if any(part.source in wanted for part in parts):
             for record in read_records(job.pass_file(last, task, "spool")):
@@ -115,7 +115,7 @@ def _write_rejected(job: Job) -> None:
         for task in range(len(job.tasks)):
             passes = (
                 read_spool(job.pass_file(number, task, "rejected"))
-                for number in range(len(corpus_steps(job)) + 1)
+                for number in range(len(job.profile.corpus_steps) + 1)
             )
             for values in heapq.merge(*passes, key=itemgetter(0)):
                 write(_as_row(job, Rejected._make(values)))

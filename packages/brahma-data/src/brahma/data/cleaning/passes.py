@@ -68,11 +68,6 @@ def _steps_of(job: Job) -> tuple[Step, ...]:
     return build_steps(job.profile)
 
 
-def corpus_steps(job: Job) -> list[int]:
-    """Numbers of the steps of scope `corpus`; there is one pass more than these."""
-    return [n for n in range(len(job.profile.steps)) if job.profile.entry(n).scope == "corpus"]
-
-
 class Rejected(NamedTuple):
     """A document that was dropped, in the spool of these.
 
@@ -93,7 +88,7 @@ class _Pass:
     """One task of one pass."""
 
     def __init__(self, job: Job, steps: tuple[Step, ...], number: int, task: int) -> None:
-        corpus = corpus_steps(job)
+        corpus = job.profile.corpus_steps
         start = corpus[number - 1] + 1 if number else 0
         self._before = steps[corpus[number - 1]] if number else None
         self._after = steps[corpus[number]] if number < len(corpus) else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -19,6 +20,7 @@ from brahma.core.suggest import suggestion
 
 if TYPE_CHECKING:
     from brahma.core.config.draft import Draft
+_CONTAMINATION = "contamination"
 
 
 class ProfileFile(Section):
@@ -48,6 +50,11 @@ class Profile:
         """What brings the step of that number."""
         return cast(FilterEntry, get_plugins().find("filter", self.steps[number].name))
 
+    @property
+    def corpus_steps(self) -> list[int]:
+        """Numbers of the steps of scope `corpus`; a cleaning has one pass more than these."""
+        return [number for number in range(len(self.steps)) if self.entry(number).scope == "corpus"]
+
     def options(self, number: int) -> Section | None:
         """The checked options of the step of that number."""
         return get_plugins().options(self.entry(number), self.steps[number])
@@ -65,7 +72,7 @@ def load_profile(given: str | Path) -> Profile:
         PluginError: nobody brings a step of that name.
     """
     path = Path(given)
-    if path.suffix.lower() in CONFIG_SUFFIXES or path.is_file():
+    if path.suffix.lower() in CONFIG_SUFFIXES or (str(given) not in profile_files() and path.is_file()):
         return _checked(path, str(given))
     return _checked(_built_in(str(given)), str(given))
 
@@ -94,21 +101,20 @@ def profile_files() -> dict[str, Path]:
     return {path.stem: path for path in sorted(folder.glob("*.yaml"))}
 
 
-def with_evaluation(profile: Profile, evaluation: list[str]) -> Profile:
-    """The profile with the step `contamination` for these files, in its place before the corpus steps.
+def with_evaluation(profile: Profile, evaluation: Sequence[str]) -> Profile:
+    """The profile with the step `contamination` for these files: its own one, or one before the corpus steps.
 
     Args:
         evaluation: the files; with none the profile is returned as it is.
     """
     if not evaluation:
         return profile
-    added = Choice.model_validate({"name": "contamination", "evaluation": evaluation})
-    steps = [step for step in profile.steps if step.name != added.name]
-    is_corpus = [get_plugins().find("filter", step.name) for step in steps]
-    place = next(
-        (n for n, entry in enumerate(is_corpus) if cast(FilterEntry, entry).scope == "corpus"), len(steps)
-    )
-    return Profile(profile.name, profile.summary, (*steps[:place], added, *steps[place:]))
+    names = [step.name for step in profile.steps]
+    given = profile.steps[names.index(_CONTAMINATION)].options if _CONTAMINATION in names else {}
+    added = Choice.model_validate({**given, "name": _CONTAMINATION, "evaluation": list(evaluation)})
+    place = names.index(_CONTAMINATION) if given else next(iter(profile.corpus_steps), len(names))
+    others = profile.steps[place + bool(given) :]
+    return Profile(profile.name, profile.summary, (*profile.steps[:place], added, *others))
 
 
 def check_steps(profile: Profile, places: dict[int, str] | None = None) -> None:

@@ -11,7 +11,7 @@ from brahma.data.cleaning.counts import Counts
 from brahma.data.cleaning.executors import Stage
 from brahma.data.cleaning.job import Job, loaded_job, write_json
 from brahma.data.cleaning.outputs import WriteTask
-from brahma.data.cleaning.passes import DecideTask, PassTask, corpus_steps
+from brahma.data.cleaning.passes import DecideTask, PassTask
 from brahma.data.cleaning.tasks import task_bytes
 
 _COUNTS = "counts.json"
@@ -27,7 +27,7 @@ class CountTask:
     def __call__(self, task: int) -> None:
         job = loaded_job(self.folder, self.fingerprint)
         counts = Counts()
-        for number in range(len(corpus_steps(job)) + 1):
+        for number in range(len(job.profile.corpus_steps) + 1):
             for each in range(len(job.tasks)):
                 values = json.loads(job.pass_file(number, each, "json").read_text("utf-8"))
                 counts.add(Counts.from_dict(values))
@@ -47,7 +47,7 @@ def stages_of(job: Job, fingerprint: str) -> list[Stage]:
     tasks, sizes = len(job.tasks), tuple(task_bytes(task, job.sources) for task in job.tasks)
     whose = job.folder, fingerprint
     stages = [Stage("1-clean", tasks, PassTask(*whose, 0), sizes)]
-    for number, step in enumerate(corpus_steps(job), 1):
+    for number, step in enumerate(job.profile.corpus_steps, 1):
         name = job.profile.steps[step].name
         stages.append(Stage(f"{2 * number}-compare-{name}", 1, DecideTask(*whose, step)))
         stages.append(Stage(f"{2 * number + 1}-apply-{name}", tasks, PassTask(*whose, number), sizes))

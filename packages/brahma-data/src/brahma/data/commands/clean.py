@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import signal
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -63,22 +64,29 @@ def clean(
     profile does.
     """
     from brahma.data import clean as clean_files
-    from brahma.data.cleaning.report import NothingLeftError
     from brahma.data.writers import check_output
 
     if not paths and not inputs:
         raise ConfigError("there is nothing to clean", hint="give files, folders or globs, or --input FILE")
     check_output(report, inputs=[*paths, *inputs], overwrite=True)
+    work = partial(
+        clean_files,
+        [*paths, *inputs],
+        output,
+        executor_options=_executor_options(executor_option, workers),
+        overwrite=overwrite,
+        **options,
+    )
+    run_cleaning(work, report=report, to_stderr=output == "-")
+
+
+def run_cleaning(work: Callable[[], CleaningReport | None], *, report: Path | None, to_stderr: bool) -> None:
+    """Do it, show the report, and say what becomes of work that did not end here."""
+    from brahma.data.cleaning.report import NothingLeftError
+
     signal.signal(signal.SIGTERM, _leave)
-    to_stderr = output == "-"
     try:
-        found = clean_files(
-            [*paths, *inputs],
-            output,
-            executor_options=_executor_options(executor_option, workers),
-            overwrite=overwrite,
-            **options,
-        )
+        found = work()
     except NothingLeftError as error:
         _show(error.report, report, to_stderr)
         raise
