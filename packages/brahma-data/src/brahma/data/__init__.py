@@ -7,13 +7,14 @@ from brahma.core.lazy import exports
 if TYPE_CHECKING:
     from brahma.data.augmentation.augment import augment as augment
     from brahma.data.cleaning.clean import clean as clean
+    from brahma.data.cleaning.dedup import dedup as dedup
     from brahma.data.conversion.job import convert as convert
     from brahma.data.dataset import Dataset as Dataset
     from brahma.data.rows import Message as Message
     from brahma.data.rows import Row as Row
     from brahma.data.splitting.files import split_files as split_files
 
-__all__ = ["Dataset", "Message", "Row", "augment", "clean", "convert", "split_files"]
+__all__ = ["Dataset", "Message", "Row", "augment", "clean", "convert", "dedup", "split_files"]
 
 if not TYPE_CHECKING:
     __getattr__ = exports(
@@ -25,6 +26,7 @@ if not TYPE_CHECKING:
             "augment": "augmentation.augment",
             "clean": "cleaning.clean",
             "convert": "conversion.job",
+            "dedup": "cleaning.dedup",
             "split_files": "splitting.files",
         },
     )

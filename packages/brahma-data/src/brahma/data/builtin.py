@@ -154,6 +154,11 @@ def brahma_commands() -> Iterable[CommandEntry]:
         summary="Repair, mask, drop duplicates; a report of everything",
     )
     yield CommandEntry(
+        name="data dedup",
+        target="brahma.data.commands.dedup:dedup",
+        summary="Remove documents and paragraphs that occur twice",
+    )
+    yield CommandEntry(
         name="data profiles",
         target="brahma.data.commands.profiles:profiles",
         summary="Profiles of cleanings: list them, or print one to copy",
