@@ -129,6 +129,10 @@ def check_command(words: list[str], written: Collection[str]) -> None:
         case ["python", "-m", "brahma.train", *arguments]:
             assert find_spec("brahma.train.__main__")
             parse(command_line(), ["train", *arguments])
+        case ["python", "-m", module, *arguments] if module.startswith("brahma.tools.data_"):
+            name = {"cleaner": "clean", "converter": "convert", "augment": "augment"}[module.split("_")[1]]
+            assert find_spec(module)
+            parse(command_line(), ["data", name, *arguments])
         case ["python", script, *_]:
             assert script in written or (ROOT / script).is_file()
         case ["make", target, *_]:

@@ -418,3 +418,9 @@ class TestMistakes:
         path = write(tmp_path / "rows.jsonl", [{"question": "a", "prompt": "c", "completion": "b"}])
         with pytest.raises(RowError, match="the row has 'prompt' already"):
             convert(path, tmp_path / "out.jsonl", rename={"question": "prompt"})
+
+
+def test_the_page_shows_the_table() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "how-to" / "convert-data.md").read_text(encoding="utf-8")
+    rows = [f"| `{one}` | `{other}` | {way.how} | {way.asks or '—'} |" for (one, other), way in TABLE.items()]
+    assert [row for row in rows if row not in page] == []

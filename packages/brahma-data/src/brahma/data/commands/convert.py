@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import click
@@ -77,6 +78,9 @@ _SHOWN = 600
     show_default=True,
     help="What a malformed row does: stop, or be left out.",
 )
+@click.option(
+    "--input-ending", metavar="ENDING", help="Of standard input, as .csv, if its first bytes do not tell."
+)
 @click.option("--overwrite", is_flag=True, help="Replace an existing output.")
 def convert(
     paths: tuple[str, ...],
@@ -88,6 +92,7 @@ def convert(
     renamed: str | None,
     keep_keys: str | None,
     drop_keys: str | None,
+    input_ending: str | None,
     **options: Any,
 ) -> None:
     """Write the rows of PATHS as rows of another layout, or into another kind of file.
@@ -96,9 +101,13 @@ def convert(
     of it. The output is written whole or not at all.
     """
     from brahma.data import convert as convert_files
+    from brahma.data._standard_input import standard_input
 
+    named: list[str | Path] = [*paths, *inputs]
+    if input_ending is not None:
+        named = [standard_input(input_ending) if name == "-" else name for name in named]
     report = convert_files(
-        [*paths, *inputs],
+        named,
         output,
         format=format_,
         layout=layout,
