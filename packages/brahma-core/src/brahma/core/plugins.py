@@ -16,7 +16,7 @@ from contextlib import redirect_stdout
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args, get_origin
 
 import pluggy
 
@@ -357,17 +357,20 @@ def _validated(model: type[Section], options: Mapping[str, object], place: str) 
 
 
 def _problem(model: type[Section], detail: ErrorDetails, place: str) -> ConfigError:
-    from brahma.core.config.schema import annotation_at, expected, got, keys_of
+    from brahma.core.config.schema import annotation_at, expected, got, keys_of, section_in
 
     path = tuple(part for part in detail["loc"] if isinstance(part, str))
     key = ".".join(path)
     if detail["type"] == "extra_forbidden":
-        hint = suggestion(path[-1], keys_of(model), nothing="remove it: there are no options")
+        section = section_in(annotation_at(model, path[:-1])) or model
+        hint = suggestion(path[-1], keys_of(section), nothing="remove it: there are no options")
         return ConfigError(f"{key}: unknown key", where=place, hint=hint)
     annotation = annotation_at(model, path)
     if detail["type"] == "missing":
         return ConfigError(f"{key}: is missing", where=place, hint=f"give {expected(annotation)}")
     if annotation is None:  # a check of the whole model, or a member of a union
         return ConfigError(f"{key or 'options'}: {detail['msg']}", where=place, hint="correct the options")
+    if get_origin(annotation) is list and isinstance(detail["loc"][-1], int):
+        (annotation,) = get_args(annotation)
     text = f"{key}: expected {expected(annotation)}, got {got(detail['input'])}"
     return ConfigError(text, where=place, hint=f"give {expected(annotation)}")

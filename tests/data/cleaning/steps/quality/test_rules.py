@@ -4,9 +4,9 @@ import pickle
 from typing import Any
 
 import pytest
-from pydantic import ValidationError
 
-from brahma.core.config.sections import Section
+from brahma.core.config.sections import Choice, Section
+from brahma.core.errors import ConfigError
 from brahma.core.plugins import get_plugins
 from brahma.data.cleaning.contract import Dropped, Rewritten, Verdict
 from brahma.data.cleaning.steps.quality.options import QualityOptions
@@ -179,11 +179,26 @@ def test_odd_texts_are_judged_by_any_rules(text: str, group: str) -> None:
     judged(group, text)
 
 
-def test_a_group_that_stands_twice_or_is_unknown_is_refused() -> None:
-    with pytest.raises(ValidationError, match="stands twice"):
-        QualityOptions(groups=["c4", "c4"])
-    with pytest.raises(ValidationError):
-        QualityOptions.model_validate({"groups": []})
+@pytest.mark.parametrize(
+    ("options", "message", "hint"),
+    [
+        (
+            {"groups": ["c5"]},
+            'groups: expected one of "gopher_repetition", "gopher_quality"',
+            'give one of "goph',
+        ),
+        ({"groups": []}, "groups: expected a list", "give a list"),
+        ({"gopher_quality": {"min_word": 20}}, "gopher_quality.min_word: unknown key", '"min_words"'),
+        ({"fineweb": {"max_short_lines": "0.5"}}, "fineweb.max_short_lines: expected a number", "at least 0"),
+    ],
+)
+def test_wrong_options_are_named_with_what_is_right(options: dict[str, Any], message: str, hint: str) -> None:
+    plugins = get_plugins()
+    choice = Choice.model_validate({"name": "quality", **options})
+    with pytest.raises(ConfigError) as error:
+        plugins.options(plugins.find("filter", "quality"), choice)
+    assert message in error.value.message
+    assert hint in (error.value.hint or "")
 
 
 def test_the_step_is_found_by_name_and_can_be_sent_to_another_process() -> None:

@@ -7,18 +7,12 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
 from brahma.core.config.sections import Count, NotNegative, Section, Text
 
 Share = Annotated[float, Field(ge=0)]
 Group = Literal["gopher_repetition", "gopher_quality", "c4", "fineweb"]
-
-
-def _each_once(groups: list[Group]) -> list[Group]:
-    if len(set(groups)) < len(groups):
-        raise ValueError("a group of rules stands twice")
-    return groups
 
 
 class GopherRepetitionRules(Section):
@@ -143,7 +137,7 @@ class FineWebRules(Section):
 class QualityOptions(Section):
     """Which rules judge, and how strictly."""
 
-    groups: Annotated[list[Group], AfterValidator(_each_once)] = Field(
+    groups: list[Group] = Field(
         default=["gopher_repetition", "gopher_quality", "c4", "fineweb"], min_length=1
     )
     """The groups of rules that judge, in this order; each sees what the one before left."""
