@@ -17,9 +17,10 @@ _LINE_END = re.compile("\r\n?|[\v\f\u2028\u2029]")
 _ESCAPE = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b\n]*(?:\x07|\x1b\\)")  # ECMA-48: CSI, OSC
 _OVERSTRIKE = re.compile(r"[^\n\x08]\x08")  # how terminals of old printed bold and underlined
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f]")
+_CONTROL_OR_LINE_END = re.compile("[\x00-\x08\x0b-\x1f\x7f\u2028\u2029]")
 _INVISIBLE = re.compile(
     # Thai, Lao, Myanmar and Khmer mark the ends of words with U+200B, for they write no blanks
-    "[\u00ad\u2060\ufeff]|(?<![\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff])\u200b"
+    "[\u00ad\u2060\ufeff\u200b](?<![\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff]\u200b)"
 )
 _NO_BREAK = "\u00a0"
 # of Markdown, after text: https://spec.commonmark.org/0.31.2/#hard-line-breaks
@@ -45,29 +46,32 @@ class WhitespaceOptions(Section):
 
 @dataclass(frozen=True)
 class _Tidy:
-    """The step."""
+    """The step.
+
+    Attributes:
+        too_many: line ends in a row, of one blank line more than may be.
+    """
 
     options: WhitespaceOptions
-    too_many: re.Pattern[str]
+    too_many: str
 
     def __call__(self, text: str) -> Verdict:
         counts: Counter[str] = Counter()
         tidied = self._characters(text, counts)
         if self.options.trailing_blanks:
             tidied = self._line_ends(tidied, counts)
-        shorter = self.too_many.sub(r"\1", tidied)
-        if removed := len(tidied) - len(shorter):
-            counts["blank lines removed"] = removed
-        return Rewritten(shorter, counts) if counts else True
+        if self.too_many in tidied:
+            shorter = re.sub(f"({self.too_many[1:]})\n+", r"\1", tidied)
+            counts["blank lines removed"] = len(tidied) - len(shorter)
+            tidied = shorter
+        return Rewritten(tidied, counts) if counts else True
 
     def _characters(self, text: str, counts: Counter[str]) -> str:
-        if self.options.control_characters:
-            if _CONTROL.search(text) or not text.isascii():
-                text = _replaced(_LINE_END, "\n", text, "line ends mended", counts)
-            if _CONTROL.search(text):
-                text = _replaced(_ESCAPE, "", text, "terminal colours removed", counts)
-                text = _replaced(_OVERSTRIKE, "", text, "overstruck characters removed", counts)
-                text = _replaced(_CONTROL, "", text, "control characters removed", counts)
+        if self.options.control_characters and _CONTROL_OR_LINE_END.search(text):
+            text = _replaced(_LINE_END, "\n", text, "line ends mended", counts)
+            text = _replaced(_ESCAPE, "", text, "terminal colours removed", counts)
+            text = _replaced(_OVERSTRIKE, "", text, "overstruck characters removed", counts)
+            text = _replaced(_CONTROL, "", text, "control characters removed", counts)
         if text.isascii():
             return text
         if self.options.invisible:
@@ -91,7 +95,7 @@ class _Tidy:
 
 def build(options: WhitespaceOptions) -> TextStep:
     """The step with these options."""
-    return _Tidy(options, re.compile(rf"(\n{{{options.blank_lines + 1}}})\n+"))
+    return _Tidy(options, "\n" * (options.blank_lines + 2))
 
 
 def _replaced(pattern: re.Pattern[str], new: str, text: str, kind: str, counts: Counter[str]) -> str:

@@ -19,6 +19,10 @@ _CARD = re.compile(
     r"(?![\w+*/=-]|[.,]\d)"
 )
 _IBAN = re.compile(r"[A-Z](?<![\w-].)[A-Z]\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?(?![\w-])")
+_BEFORE, _LONGEST = (
+    12,
+    42,
+)  # characters of a number before its first long run of digits, and in all, with blanks
 # The SWIFT registry of IBAN formats: length for each country
 _IBAN_LENGTHS = {
     country: int(length)
@@ -42,12 +46,14 @@ def cards(text: str, digits: Stretches) -> Iterator[tuple[int, int]]:
             yield match.span()
 
 
-def ibans(text: str, _: Stretches) -> Iterator[tuple[int, int]]:
+def ibans(text: str, digits: Stretches) -> Iterator[tuple[int, int]]:
     """Numbers of bank accounts by ISO 13616: the country's length, and the remainder 1 by 97."""
-    for match in _IBAN.finditer(text):
-        number = match[0].replace(" ", "")
+    windows = ((max(0, start - _BEFORE), end + _LONGEST) for start, end in digits)
+    found = {match.span() for window in windows for match in _IBAN.finditer(text, *window)}
+    for start, end in sorted(found):
+        number = text[start:end].replace(" ", "")
         if _IBAN_LENGTHS.get(number[:2]) == len(number) and _remainder(number) == 1:
-            yield match.span()
+            yield start, end
 
 
 def _luhn(number: str) -> bool:
