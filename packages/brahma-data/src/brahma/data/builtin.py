@@ -174,6 +174,11 @@ def brahma_commands() -> Iterable[CommandEntry]:
         summary="The rows of a file, and checked variants of them behind",
     )
     yield CommandEntry(
+        name="data stats",
+        target="brahma.data.commands.stats:stats",
+        summary="Amounts, lengths, languages and duplicates of a corpus, with a picture",
+    )
+    yield CommandEntry(
         name="data tokenize",
         target="brahma.data.commands.tokenize:tokenize",
         summary="Shards of token ids in the Megatron layout",

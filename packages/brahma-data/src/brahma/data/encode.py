@@ -103,6 +103,10 @@ class Encoder:
             )
         return document
 
+    def num_tokens(self, text: str) -> int:
+        """Tokens of a text by itself, no special ones."""
+        return sum(len(self._ids(piece)) for piece in self._cut(text))
+
     @cached_property
     def fingerprint(self) -> str:
         """SHA-256 over the tokenizer, its special tokens and the template."""
@@ -171,12 +175,14 @@ class Encoder:
         return fast if fast is not None else np.array(self._encode(text).ids, np.int32)
 
     def _text(self, text: str) -> EncodedDocument:
-        pieces = _pieces(text) if len(text) > _PIECE and self._cuttable else [text]
-        ids, has_bos = self._framed(np.concatenate([self._ids(piece) for piece in pieces]))
+        ids, has_bos = self._framed(np.concatenate([self._ids(piece) for piece in self._cut(text)]))
         unpredicted = 0 if has_bos else self._first_bytes(text, ids)
         mask = np.ones(len(ids), np.uint8)
         num_bytes = len(text.encode()) - unpredicted
         return self._document(ids, mask, num_bytes, 0, has_bos, self._spelt.count(text))
+
+    def _cut(self, text: str) -> Iterable[str]:
+        return _pieces(text) if len(text) > _PIECE and self._cuttable else [text]
 
     def _first_bytes(self, text: str, ids: NDArray[np.int32]) -> int:
         """UTF-8 bytes of the characters that the first token touches."""
