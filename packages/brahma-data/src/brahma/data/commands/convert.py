@@ -11,6 +11,7 @@ import click
 
 from brahma.core.errors import ConfigError
 from brahma.core.suggest import suggestion
+from brahma.data.commands._stopping import tidy_at_sigterm
 
 if TYPE_CHECKING:
     from brahma.data.conversion.report import ConversionReport
@@ -19,8 +20,10 @@ if TYPE_CHECKING:
 _LAYOUTS = ("text", "chat", "completion", "instruct", "sharegpt")
 _CONTAINERS = ("jsonl", "json", "csv", "tsv", "parquet")
 _ROLES = ("system", "user", "assistant")
-_SHOWN = 600
-"""Characters of the example that are shown."""
+_SHOWN = 200
+"""Characters of each text of the example that are shown."""
+_TURNS = 4
+"""Turns of it, or other things in a list."""
 
 
 @click.command()
@@ -106,17 +109,18 @@ def convert(
     named: list[str | Path] = [*paths, *inputs]
     if input_ending is not None:
         named = [standard_input(input_ending) if name == "-" else name for name in named]
-    report = convert_files(
-        named,
-        output,
-        format=format_,
-        layout=layout,
-        speakers=_roles(speakers),
-        rename=_pairs(renamed, "--map") if renamed else None,
-        keep_keys=_names(keep_keys) if keep_keys is not None else None,
-        drop_keys=_names(drop_keys or ""),
-        **options,
-    )
+    with tidy_at_sigterm():
+        report = convert_files(
+            named,
+            output,
+            format=format_,
+            layout=layout,
+            speakers=_roles(speakers),
+            rename=_pairs(renamed, "--map") if renamed else None,
+            keep_keys=_names(keep_keys) if keep_keys is not None else None,
+            drop_keys=_names(drop_keys or ""),
+            **options,
+        )
     _print(report)
 
 
@@ -148,7 +152,17 @@ def _print(report: ConversionReport) -> None:
     """The report, to standard error: standard output may be the data."""
     for line in report.lines():
         click.echo(line, err=True)
-    text = json.dumps(report.example, ensure_ascii=False, default=str)
-    example = "".join(each if each.isprintable() else f"\\u{ord(each):04x}" for each in text)
-    more = f"… and {len(example) - _SHOWN:,} more characters" if len(example) > _SHOWN else ""
-    click.echo(f"example  {example[:_SHOWN]}{more}", err=True)
+    text = json.dumps(_cut(report.example), ensure_ascii=False, default=str)
+    shown = "".join(each if each.isprintable() else f"\\u{ord(each):04x}" for each in text)
+    click.echo(f"example  {shown}", err=True)
+
+
+def _cut(value: Any) -> Any:
+    """The value with long texts and lists cut; what is left out is counted."""
+    if isinstance(value, str) and len(value) > _SHOWN:
+        return f"{value[:_SHOWN]}… and {len(value) - _SHOWN:,} more characters"
+    if isinstance(value, list) and len(value) > _TURNS:
+        return [*map(_cut, value[:_TURNS]), f"… and {len(value) - _TURNS:,} more"]
+    if isinstance(value, Mapping):
+        return {key: _cut(each) for key, each in value.items()}
+    return [_cut(each) for each in value] if isinstance(value, list) else value

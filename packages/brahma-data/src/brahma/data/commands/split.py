@@ -9,6 +9,7 @@ import click
 
 from brahma.core.console import print_table
 from brahma.core.errors import ConfigError
+from brahma.data.commands._stopping import tidy_at_sigterm
 
 if TYPE_CHECKING:
     from brahma.data.splitting.files import SplitReport
@@ -61,14 +62,15 @@ def split(
     """
     from brahma.data import split_files
 
-    report = split_files(
-        paths,
-        output,
-        validation=_size(validation, "--validation"),
-        test=None if test is None else _size(test, "--test"),
-        format=format_,
-        **options,
-    )
+    with tidy_at_sigterm():
+        report = split_files(
+            paths,
+            output,
+            validation=_size(validation, "--validation"),
+            test=None if test is None else _size(test, "--test"),
+            format=format_,
+            **options,
+        )
     _print(report)
 
 
