@@ -325,3 +325,46 @@ def test_a_file_named_in_a_list_of_texts_is_refused(tmp_path: Path, monkeypatch:
         Dataset.of(["a.txt"])
     with pytest.raises(DataError, match="paths and rows in one list"):
         Dataset.of([Path("a.txt"), "one text"])
+
+
+@pytest.mark.parametrize(
+    ("row", "turns"),
+    [
+        ({"instruction": "i", "output": "o"}, [("user", "i"), ("assistant", "o")]),
+        ({"instruction": "i", "input": "", "output": "o"}, [("user", "i"), ("assistant", "o")]),
+        (
+            {"instruction": "i", "input": "x", "output": "o", "system": "s", "history": [["q", "a"]]},
+            [("system", "s"), ("user", "q"), ("assistant", "a"), ("user", "i\nx"), ("assistant", "o")],
+        ),
+        (
+            {"conversations": [{"from": "human", "value": "q"}, {"from": "gpt", "value": "a"}], "system": ""},
+            [("user", "q"), ("assistant", "a")],
+        ),
+        (
+            {"conversations": [{"role": "user", "content": "q"}, {"from": "gpt", "value": "a"}],
+             "system": "s"},
+            [("system", "s"), ("user", "q"), ("assistant", "a")],
+        ),
+        (
+            {"conversations": [{"from": "system", "value": "s"}, {"from": "user", "value": "q"},
+                               {"from": "assistant", "value": "a"}], "tools": "[]"},
+            [("system", "s"), ("user", "q"), ("assistant", "a")],
+        ),
+    ],
+)  # fmt: skip
+def test_alpaca_and_sharegpt_rows_are_chats(row: dict[str, object], turns: list[tuple[str, str]]) -> None:
+    data = Dataset.from_rows([row])
+    layout = "instruct" if "instruction" in row else "sharegpt"
+    assert (data.format, data.layout) == ("chat", layout)
+    assert [(message.role, message.content) for message in data[0].messages] == turns
+    assert Dataset.from_rows([row], format=layout)[0] == data[0]  # type: ignore[arg-type]
+
+
+def test_chats_of_several_layouts_are_trained_on_together_but_not_where_the_format_is_given() -> None:
+    alpaca = {"instruction": "i", "output": "o"}
+    assert len(Dataset.from_rows([CHAT, alpaca])) == 2
+    with pytest.raises(DataError, match="the row is instruct, but the format was given as chat"):
+        list(Dataset.from_rows([CHAT, alpaca], format="chat"))
+    with pytest.raises(DataError, match="more than one format: text, instruct"):
+        Dataset.from_rows([{**alpaca, **TEXT}])
+    assert Dataset.from_rows([{**alpaca, **TEXT}], format="instruct").format == "chat"

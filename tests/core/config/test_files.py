@@ -54,3 +54,26 @@ def test_a_flag_is_named_as_the_place_of_its_file(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as caught:
         check_files(resolved)
     assert caught.value.problems[0].where == "--set"
+
+
+def test_data_that_was_placed_in_the_data_folder_is_found_by_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, out, config = (tmp_path / name for name in ("here", "out", "config"))
+    for folder in (here, out, config):
+        (folder / "data").mkdir(parents=True)
+    monkeypatch.chdir(here)
+    path = write(config, train="a.jsonl", validation=["b.jsonl", "*.txt"])
+    for folder in (config, here, out):  # each goes before the last
+        (folder / "data" / "a.jsonl").write_text("{}")
+        assert load_config(path, ["output_dir=../out"]).config.data.train == str(folder / "data" / "a.jsonl")
+    (here / "data" / "b.jsonl").write_text("{}")
+    (here / "data" / "c.txt").write_text("c")
+    resolved = load_config(path, ["output_dir=../out"])
+    check_files(resolved)
+    assert resolved.config.data.validation == [str(here / "data" / "b.jsonl"), str(here / "data" / "*.txt")]
+    assert resolved.origins["data_config.train"].endswith(", found in data/")
+    (config / "a.jsonl").write_text("{}")
+    resolved = load_config(path, ["output_dir=../out"])
+    assert resolved.config.data.train == str(config / "a.jsonl")
+    assert "found" not in resolved.origins["data_config.train"]

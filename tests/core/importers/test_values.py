@@ -223,10 +223,10 @@ def test_trl_that_says_nothing_of_masks_is_remarked_on() -> None:
 def test_a_dataset_of_a_hub_has_to_be_filled_in_and_a_file_not() -> None:
     result = imported(
         "axolotl",
-        datasets=[{"path": "some/talk", "split": "extra"}, {"path": "b.jsonl"}, {"path": "c.parquet"}],
+        datasets=[{"path": "some/talk", "split": "extra"}, {"path": "b.parquet"}, {"path": "c.arrow"}],
     )
     assert [found.key for found in result.of("fill")] == ["datasets.0.path", "datasets.2.path"]
-    assert value(result, "data_config.train") == ["data/talk-extra.jsonl", "b.jsonl", "data/c.jsonl"]
+    assert value(result, "data_config.train") == ["data/talk-extra.jsonl", "b.parquet", "data/c.jsonl"]
 
 
 def test_data_that_are_trained_on_do_not_validate() -> None:

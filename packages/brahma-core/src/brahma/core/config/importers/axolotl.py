@@ -127,8 +127,8 @@ _ROWS_OF = {
     "completion": '{"text": …}',
     "pretrain": '{"text": …}',
     "chat_template": '{"messages": […]}',
-    "sharegpt": '{"messages": […]}',
-    "alpaca": '{"prompt": …, "completion": …}',
+    "sharegpt": '{"conversations": […]}',
+    "alpaca": '{"instruction": …, "input": …, "output": …}',
 }
 _PREFERENCES = (
     "bradley_terry",

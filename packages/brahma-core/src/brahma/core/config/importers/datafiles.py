@@ -7,12 +7,19 @@ import re
 from typing import Any
 
 from brahma.core.config.importers.rules import Outcome, Source
+from brahma.core.suffixes import COMPRESSION_SUFFIXES, DATA_SUFFIXES, LINE_SUFFIXES
 
-_READ = (".jsonl", ".ndjson", ".json", ".txt")
-_OTHER = (".parquet", ".csv", ".tsv", ".arrow", ".zst", ".bz2", ".xz")
+_READ = (
+    *DATA_SUFFIXES,
+    *(suffix + packed for suffix in LINE_SUFFIXES for packed in COMPRESSION_SUFFIXES),
+)
+_OTHER = (".arrow",)
 
-ROWS = '{"text": …}, {"messages": […]} or {"prompt": …, "completion": …}'
-"""The rows that a JSON Lines file can hold."""
+ROWS = (
+    '{"text": …}, {"messages": […]}, {"prompt": …, "completion": …}, {"instruction": …, "output": …} '
+    'or {"conversations": […]}'
+)
+"""The rows that a file can hold."""
 
 
 def data_file(name: Any, source: Source, *, target: str, part: str = "", rows: str = "") -> Outcome:
@@ -25,16 +32,15 @@ def data_file(name: Any, source: Source, *, target: str, part: str = "", rows: s
         rows: what rows it must hold, if the peer's format says that.
     """
     text = str(name).strip()
-    bare = text.removesuffix(".gz")
-    if bare.endswith(_READ):
+    if text.endswith(_READ):
         note = f"rows must be {rows or ROWS}"
         return Outcome("mapped", note, append={target: source.path(text)})
-    if bare.endswith(_OTHER):
+    if text.endswith(_OTHER):
         path = _named(text, part)
         note = f"{text} cannot be read here: convert it to JSON Lines of {rows or ROWS} at {path}"
         return Outcome("fill", note, append={target: path})
     if text.startswith((".", "/", "~")) or os.path.isdir(text):
-        note = f"a folder of .jsonl, .json or .txt files is read; rows must be {rows or ROWS}"
+        note = f"a folder of files such as .jsonl or .parquet is read; rows must be {rows or ROWS}"
         return Outcome("check", note, append={target: source.path(text)})
     path = _named(text, part)
     whole = f"{text} ({part})" if part else text

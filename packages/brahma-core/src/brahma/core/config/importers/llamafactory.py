@@ -68,7 +68,7 @@ def _finetuning(value: Any, source: Source) -> Outcome | Refusal:
 
 def _datasets(target: str) -> Rule:
     """`dataset: a,b`: names in `dataset_info.json`, or of a hub."""
-    rows = '{"prompt": …, "completion": …} (from alpaca) or {"messages": […]} (from sharegpt)'
+    rows = '{"instruction": …, "input": …, "output": …} (alpaca) or {"conversations": […]} (sharegpt)'
 
     def apply(value: Any, source: Source) -> Outcome:
         names = items_of(value)
@@ -84,7 +84,7 @@ def _datasets(target: str) -> Rule:
 
 
 def _dataset_folder(value: Any, source: Source) -> Outcome:
-    return Outcome("dropped", "the datasets in it are to be converted, see dataset")
+    return Outcome("dropped", "the datasets in it are named one by one, see dataset")
 
 
 def _bits(value: Any, source: Source) -> Outcome:

@@ -22,7 +22,10 @@ MEMORY = "how memory is spent; the result is the same"
 MODE = "`brahma train` trains; `brahma generate` and the evaluation are commands of their own"
 NOISE = "has no effect on training"
 PRECISION = "matrix precision is chosen by measurement"
-COLUMNS = "the columns of rows are fixed: text; messages; prompt and completion"
+COLUMNS = (
+    "the columns of rows are fixed: text; messages; prompt and completion; instruction, input and output; "
+    "conversations"
+)
 ADAPTER_OFF = "no adapter is trained, so this has no effect"
 EOS = "the turn's end token is always trained on"
 DEEPSPEED = "DeepSpeed does not exist in this version: it trains on one process, and memory is not divided"
