@@ -104,3 +104,8 @@ def test_scripts_without_spaces_are_compared_by_characters(tmp_path: Path) -> No
     texts = [sentence, sentence + "終わり", other]
     found = run(NearDuplicates(NearDuplicatesOptions()), tmp_path, documents_of(texts))
     assert [verdict is True for verdict in found] == [False, True, True]
+
+
+def test_documents_that_share_nothing_all_stay(tmp_path: Path) -> None:
+    found = run(NearDuplicates(NearDuplicatesOptions()), tmp_path, documents_of([text(1), text(2)]))
+    assert found == [True, True]

@@ -61,7 +61,7 @@ def _split(entries: Iterable[Entries], bits: int, folder: Path) -> list[Path]:
     """Files with the entries by the next bits of their keys, in the order of those bits."""
     word, shift = ("high", 56 - bits) if bits < 64 else ("low", 120 - bits)
     parts: dict[int, Path] = {}
-    for chunk in entries:
+    for chunk in filter(len, entries):
         leading = (chunk[word] >> np.uint64(shift)).astype(np.uint8)
         order = np.argsort(leading, kind="stable")
         values, starts = np.unique(leading[order], return_index=True)
