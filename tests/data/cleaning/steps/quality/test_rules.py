@@ -79,13 +79,13 @@ def test_repetition(rules: dict[str, float], kept: str, dropped: str, why: str) 
         ({"max_words": 2}, "a b .", "a b c", "too many words"),
         ({"min_word_length": 2}, "aaa b !", "aa b !!", "words too short on average"),
         ({"max_word_length": 2}, "aaa b !", "aaa bb !", "words too long on average"),
-        ({"max_hashes": 0.5}, "a #", "a # #", "hash signs"),
-        ({"max_ellipses": 0.5}, "a …", "a ... …", "ellipses"),
-        ({"max_bullet_lines": 0.5}, "- a\nb", "- a\n • b\nc", "bullet lines"),
+        ({"max_hashes": 0.5}, "a #", "a # #", "many hash signs"),
+        ({"max_ellipses": 0.5}, "a …", "a ... …", "many ellipses"),
+        ({"max_bullet_lines": 0.5}, "- a\nb", "- a\n • b\nc", "many bullet lines"),
         ({"max_ellipsis_lines": 0.5}, "a...\nb", "a... \nb…\nc", "lines that end in an ellipsis"),
         ({"min_alphabetic_words": 0.5}, "a1 1", "a 1 1", "words without a letter"),
-        ({"min_stop_words": 2}, "to be to", "to to Be", "stop words"),
-        ({"min_stop_words": 1, "stop_words": ["und"]}, "und so", "so, and so on", "stop words"),
+        ({"min_stop_words": 2}, "to be to", "to to Be", "few stop words"),
+        ({"min_stop_words": 1, "stop_words": ["und"]}, "und so", "so, and so on", "few stop words"),
     ],
 )
 def test_quality(rules: dict[str, Any], kept: str, dropped: str, why: str) -> None:

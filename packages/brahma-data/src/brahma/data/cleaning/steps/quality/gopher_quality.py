@@ -38,8 +38,8 @@ def _symbols(scored: ScoredText, rules: GopherQualityRules) -> Dropped | None:
     text, tokens = scored.text, len(scored.tokens)
     ellipses = sum(map(text.count, _ELLIPSES))
     return (
-        above(f"{_NAME}: hash signs", share(text.count("#"), tokens), rules.max_hashes)
-        or above(f"{_NAME}: ellipses", share(ellipses, tokens), rules.max_ellipses)
+        above(f"{_NAME}: many hash signs", share(text.count("#"), tokens), rules.max_hashes)
+        or above(f"{_NAME}: many ellipses", share(ellipses, tokens), rules.max_ellipses)
         or _bullet_lines(scored, rules.max_bullet_lines)
         or _ellipsis_lines(scored, ellipses, rules.max_ellipsis_lines)
     )
@@ -50,7 +50,7 @@ def _bullet_lines(scored: ScoredText, most: float | None) -> Dropped | None:
     if most is None or share(sum(map(scored.text.count, _BULLETS)), lines) <= most:
         return None  # not even if each stood at the beginning of a line
     bullets = sum(line.lstrip().startswith(_BULLETS) for line in scored.lines)
-    return above(f"{_NAME}: bullet lines", share(bullets, lines), most)
+    return above(f"{_NAME}: many bullet lines", share(bullets, lines), most)
 
 
 def _ellipsis_lines(scored: ScoredText, ellipses: int, most: float | None) -> Dropped | None:
@@ -81,4 +81,4 @@ def _stop_words(scored: ScoredText, rules: GopherQualityRules) -> Dropped | None
         if len(missing) <= enough:
             return None
     found = len(set(rules.stop_words)) - len(missing)
-    return below(f"{_NAME}: stop words", found, rules.min_stop_words)
+    return below(f"{_NAME}: few stop words", found, rules.min_stop_words)
