@@ -273,15 +273,17 @@ class TestTextIntoTurns:
     def test_a_transcript_is_recognised_and_said(self, tmp_path: Path) -> None:
         assert self.chat(tmp_path, "Q: a\nA: b\n\nQ: c\nA: d\n") == [["a", "b"], ["c", "d"]]
         assert self.report.rule == "transcript"
-        assert "rule     transcript: each turn begins with its speaker's name" in "\n".join(
-            self.report.lines()
-        )
+        rule = dict(self.report.lines())["rule     "]
+        assert rule.startswith("transcript: each turn begins with its speaker's name")
 
     def test_the_title_of_prose_asks_and_that_is_said(self, tmp_path: Path) -> None:
         assert self.chat(tmp_path, "\nThe sea\n\nIt is salt.\n\nIt is wide.\n") == [
             ["The sea", "It is salt.\n\nIt is wide."]
         ]
-        assert "rule     title: the first paragraph of a document asks" in "\n".join(self.report.lines())
+        rule = dict(self.report.lines())["rule     "]
+        assert rule.startswith("title: the first paragraph of a document asks")
+        note = "file taken as one document (--text-document blank_line or line cuts it up)"
+        assert self.report.notes == {note: 1}
 
     def test_paragraphs_are_documents_when_it_is_said(self, tmp_path: Path) -> None:
         found = self.chat(tmp_path, "Sea\nsalt\n\nMill\ngrinds\n", text_document="blank_line")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 import click
 
 from brahma.core.errors import ConfigError
+from brahma.core.layout import columns_of, hanging
 from brahma.core.suggest import suggestion
 from brahma.data.commands._stopping import tidy_at_sigterm
 
@@ -150,11 +152,12 @@ def _roles(listed: str | None) -> Mapping[str, Role] | None:
 
 def _print(report: ConversionReport) -> None:
     """The report, to standard error: standard output may be the data."""
-    for line in report.lines():
-        click.echo(line, err=True)
     text = json.dumps(_cut(report.example), ensure_ascii=False, default=str)
-    shown = "".join(each if each.isprintable() else f"\\u{ord(each):04x}" for each in text)
-    click.echo(f"example  {shown}", err=True)
+    example = "".join(each if each.isprintable() else f"\\u{ord(each):04x}" for each in text)
+    columns = columns_of(sys.stderr)
+    for head, line in [*report.lines(), ("example  ", example)]:
+        for part in [head + line] if columns is None else hanging(head, line, columns):
+            click.echo(part, err=True)
 
 
 def _cut(value: Any) -> Any:

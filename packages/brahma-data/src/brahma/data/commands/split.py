@@ -90,7 +90,7 @@ def _print(report: SplitReport) -> None:
     ]
     print_table(["part", "rows", "share", "file"], cells)
     click.echo(
-        f"\n{total:,} rows in {report.groups:,} groups that stay together (the largest: {report.largest:,}); "
+        f"\n{total:,} rows in {report.groups:,} groups that stay together, the largest of {report.largest:,}\n"
         f"{report.duplicates:,} rows repeat the text of another"
     )
     if len(report.sources) > 1:

@@ -149,6 +149,7 @@ class _Job:
                 self._settle_rule(first_lines(file), str(file))
             if self.options.rule == "transcript":
                 return talks_of(file, self.options.speakers, self.notes)
+            self.notes["file taken as one document (--text-document blank_line or line cuts it up)"] += 1
         return read_rows(file, text_document="file" if self.document == "auto" else self.document)
 
     def _convert(self, unit: RawRow | BadRow | Talk, write: Write) -> None:

@@ -36,16 +36,16 @@ class ConversionReport:
     rule: Rule | None
     example: Mapping[str, object]
 
-    def lines(self) -> Iterator[str]:
-        """The report as text, without the example."""
-        yield f"layout   {self.source_layout} -> {self.target_layout}"
+    def lines(self) -> Iterator[tuple[str, str]]:
+        """The report as text, without the example: what stands before each line, and the line."""
+        yield "layout   ", f"{self.source_layout} -> {self.target_layout}"
         if self.rule is not None:
-            yield f"rule     {self.rule}: {RULES[self.rule]}"
-        yield f"rows     {self.read:,} read, {self.written:,} written, {len(self.skipped):,} skipped"
+            yield "rule     ", f"{self.rule}: {RULES[self.rule]}"
+        yield "rows     ", f"{self.read:,} read, {self.written:,} written, {len(self.skipped):,} skipped"
         for note, count in self.notes.items():
-            yield f"         {count:,} × {note}"
+            yield "         ", f"{count:,} × {note}"
         for where, reason in self.skipped[:_LISTED]:
-            yield f"  {where}: {reason}"
+            yield "  ", f"{where}: {reason}"
         if (more := len(self.skipped) - _LISTED) > 0:
-            yield f"  … and {more:,} more"
-        yield f"output   {self.output or 'standard output'}"
+            yield "  ", f"… and {more:,} more"
+        yield "output   ", str(self.output or "standard output")
