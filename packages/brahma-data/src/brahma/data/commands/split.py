@@ -89,10 +89,8 @@ def _print(report: SplitReport) -> None:
         [part.name, f"{part.rows:,}", f"{part.rows / total:.2%}", str(part.path)] for part in report.parts
     ]
     print_table(["part", "rows", "share", "file"], cells)
-    click.echo(
-        f"\n{total:,} rows in {report.groups:,} groups that stay together, the largest of {report.largest:,}\n"
-        f"{report.duplicates:,} rows repeat the text of another"
-    )
+    groups = f"{report.groups:,} groups that stay together, the largest of {report.largest:,}"
+    click.echo(f"\n{total:,} rows in {groups}\n{report.duplicates:,} rows repeat the text of another")
     if len(report.sources) > 1:
         click.echo()
         listed = list(enumerate(report.sources))[:_SHOWN]
