@@ -45,6 +45,7 @@ def test_short_texts_are_searched_for_whole_and_shorter_ones_not_at_all(tmp_path
     judge = step(path, [{"q": "one two three four five six seven eight"}, {"q": "a b c"}])
     assert judge("zero one two three four five six seven eight nine") == dropped(path, 1, 8)
     assert judge("two three four five six seven eight nine; a b c") is True
+    assert judge.notes == ("contamination: 1 evaluation texts are too short to be searched for",)
 
 
 def test_files_of_several_formats_are_searched(tmp_path: Path) -> None:

@@ -1,3 +1,4 @@
+import resource
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from brahma.core.errors import DataError
 from brahma.data.cleaning.contract import Document
+from brahma.data.cleaning.duplicates.arrays import new_array
 from brahma.data.cleaning.duplicates.grouping import repeats
 from brahma.data.cleaning.duplicates.keys import KeyFolder, KeyWriter
 
@@ -92,3 +94,14 @@ def test_keys_of_a_task_that_are_not_there_are_an_error(tmp_path: Path) -> None:
         pass
     with pytest.raises(DataError, match="the keys of task 1 are not there"):
         KeyFolder(tmp_path, tasks=2)
+
+
+def test_an_array_for_which_there_is_no_room_is_an_error_and_leaves_nothing(tmp_path: Path) -> None:
+    _, most = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, most))
+    try:
+        with pytest.raises(OSError, match="too large"), new_array(tmp_path / "array", 100_000):
+            pass
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
+    assert not list(tmp_path.iterdir())

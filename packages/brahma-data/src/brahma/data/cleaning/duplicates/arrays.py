@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,12 +24,12 @@ def aside(path: Path) -> Path:
 def new_array(path: Path, length: int) -> Iterator[NDArray[np.int64]]:
     """An int64 array `[length]` to write to; the file appears when the block ends without an error.
 
-    Its room is taken on the disk at once: a full disk is an OSError here, and not a signal later on.
+    Zeros are written first: a full disk is an OSError here, and not a signal later on.
     """
     try:
         with aside(path).open("wb") as file:
-            if length:
-                os.posix_fallocate(file.fileno(), 0, length * 8)
+            for piece in pieces(length):
+                file.write(bytes(8 * (piece.stop - piece.start)))
         array = opened(aside(path), np.dtype(np.int64), mode="r+")
         yield array
         if isinstance(array, np.memmap):

@@ -49,7 +49,15 @@ class Contamination:
     def __init__(self, options: ContaminationOptions) -> None:
         self._hashes = WordHashes()
         self._sources = expand_sources(options.evaluation)
+        self._too_short = 0
         self._runs = self._collect(options)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What is not searched for."""
+        if not self._too_short:
+            return ()
+        return (f"contamination: {self._too_short:,} evaluation texts are too short to be searched for",)
 
     def _collect(self, options: ContaminationOptions) -> list[_Runs]:
         """The runs of each length, with their places."""
@@ -60,6 +68,8 @@ class Contamination:
                 length = min(len(words), options.ngram)
                 if length >= min(options.min_words, options.ngram):
                     found.setdefault(length, []).append((run_hashes(words, length), number, line))
+                else:
+                    self._too_short += 1
         if not found:
             raise DataError(
                 "the evaluation files hold no text that is long enough to search for",
