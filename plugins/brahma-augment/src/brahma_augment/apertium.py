@@ -27,12 +27,17 @@ def require(direction: str) -> None:
     package = next(
         (package for pair, package in PACKAGES.items() if direction in (pair, backwards(pair))), None
     )
-    command = f"sudo apt install apertium {package or f'apertium-{direction}'} wordnet-base"
+    command = f"sudo apt install apertium {package or 'apertium-eo-en'} wordnet-base"
     if shutil.which("apertium") is None:
         raise MissingDependencyError("the program `apertium` is not installed", hint=command)
     done = subprocess.run(["apertium", "-l"], capture_output=True, text=True, timeout=60, check=False)
     if direction not in done.stdout.split():
-        raise MissingDependencyError(f"Apertium has no direction {direction}", hint=command)
+        hint = (
+            command
+            if package
+            else f"The pairs that were tried: {', '.join(PACKAGES)}; `apertium -l` lists yours"
+        )
+        raise MissingDependencyError(f"Apertium has no direction {direction}", hint=hint)
 
 
 def backwards(direction: str) -> str:

@@ -16,7 +16,12 @@ _FILE = click.Path(path_type=Path)
 
 @click.command()
 @click.option(
-    "--input", "inputs", multiple=True, required=True, help="File, folder or glob; may be repeated."
+    "--input",
+    "inputs",
+    metavar="PATH",
+    multiple=True,
+    required=True,
+    help="File, folder or glob; may be repeated.",
 )
 @click.option("--output", type=_FILE, required=True, help="File to write: .jsonl, .json, also compressed.")
 @click.option(
