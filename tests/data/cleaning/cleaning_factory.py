@@ -23,8 +23,9 @@ STEPS = {
         @hookimpl
         def brahma_filters():
             for name, scope in (
-                ("upper", "text"), ("mask", "text"), ("short", "document"), ("empty", "text"), ("slow", "text"),
-                ("broken", "text"), ("nonsense", "document"), ("whole", "document"), ("die", "text"),
+                ("upper", "text"), ("mask", "text"), ("short", "document"), ("empty", "text"),
+                ("slow", "text"), ("broken", "text"), ("nonsense", "document"), ("whole", "document"),
+                ("die", "text"),
             ):
                 yield FilterEntry(name=name, target=f"brahma_trial_steps:{name}", scope=scope)
     """,
@@ -34,12 +35,16 @@ STEPS = {
         from brahma.data.cleaning.contract import Dropped, Rewritten
 
         def upper(options):
-            return lambda text: Rewritten(text.replace("shout", "SHOUT"), {"words raised": text.count("shout")})\\
-                if "shout" in text else True
+            def step(text):
+                count = text.count("shout")
+                return Rewritten(text.replace("shout", "SHOUT"), {"words raised": count}) if count else True
+            return step
 
         def mask(options):
-            return lambda text: Rewritten(text.replace("secret", "<SECRET>"), {"secrets masked": 1})\\
-                if "secret" in text else True
+            def step(text):
+                masked = text.replace("secret", "<SECRET>")
+                return True if masked == text else Rewritten(masked, {"secrets masked": 1})
+            return step
 
         def short(options):
             return lambda text: True if len(text) > 9 else f"{len(text)} characters, fewer than 10"

@@ -43,7 +43,8 @@ def test_steps_change_and_drop_and_the_report_counts_it(tmp_path: Path) -> None:
     ]
     read, upper, short = report.steps
     assert (read.documents, upper.documents, upper.changed, upper.counts) == (3, 3, 1, {"words raised": 2})
-    assert short.dropped == {"… characters, fewer than …": 1} and short.kept == 2
+    assert short.dropped == {"… characters, fewer than …": 1}
+    assert short.kept == 2
     example = short.examples[0]
     assert (example.where, example.detail, example.excerpt) == (
         f"{source}:2",
@@ -61,7 +62,9 @@ def test_a_text_that_no_step_changed_is_written_as_it_was(tmp_path: Path) -> Non
     _clean(tmp_path / "in.jsonl", steps=("short",))
     _clean(tmp_path / "in.txt", steps=("short",), output="out.txt")
     row = rows_of(tmp_path / "out.jsonl")[0]
-    assert row["text"] == text and row["big"] == 2**80 and row["n"] != row["n"]
+    assert row["text"] == text
+    assert row["big"] == 2**80
+    assert row["n"] != row["n"]
     assert (tmp_path / "out.txt").read_text() == (tmp_path / "in.txt").read_text()
 
 
@@ -112,19 +115,22 @@ def test_rows_that_cannot_be_read_are_dropped_by_the_step_read_and_named(tmp_pat
     )
     report = _clean(tmp_path / "in.jsonl", steps=("upper",), rejected="rejected.jsonl")
     read = report.steps[0]
-    assert sum(read.dropped.values()) == 5 and read.kept == 2
+    assert sum(read.dropped.values()) == 5
+    assert read.kept == 2
     assert [each["where"].rpartition(":")[2] for each in rows_of(tmp_path / "rejected.jsonl")] == list(
         "23456"
     )
     assert rows_of(tmp_path / "out.jsonl")[1] == {"text": "latin é"}
-    assert read.changed == 1 and len(read.counts) == 1
+    assert read.changed == 1
+    assert len(read.counts) == 1
 
 
 def test_examples_show_what_is_masked_only_masked(tmp_path: Path) -> None:
     source = write_rows(tmp_path / "in.jsonl", ["a secret shout, shout", "secret", "a secret shout"])
     report = _clean(source, steps=("upper", "short", "mask"))
     told = json.dumps([step.examples for step in report.steps], default=lambda sample: sample.excerpt)
-    assert "<SECRET>" in told and "secret" not in told
+    assert "<SECRET>" in told
+    assert "secret" not in told
 
 
 def test_a_source_that_loses_more_than_half_is_warned_about_by_name(tmp_path: Path) -> None:
@@ -132,7 +138,8 @@ def test_a_source_that_loses_more_than_half_is_warned_about_by_name(tmp_path: Pa
     write_rows(tmp_path / "bad.jsonl", ["tiny", "small", "a good document of its own"])
     report = _clean(tmp_path / "good.jsonl", tmp_path / "bad.jsonl", steps=("short",))
     assert len(report.warnings) == 1
-    assert "bad.jsonl loses 67% of its documents" in report.warnings[0] and "short" in report.warnings[0]
+    assert "bad.jsonl loses 67% of its documents" in report.warnings[0]
+    assert "short" in report.warnings[0]
 
 
 def test_zero_documents_kept_is_an_error_with_the_report_and_writes_nothing(tmp_path: Path) -> None:
@@ -148,7 +155,9 @@ def test_report_only_writes_nothing(tmp_path: Path) -> None:
     source = write_rows(tmp_path / "in.jsonl", ["a plain document", "tiny"])
     before = sorted(tmp_path.rglob("*"))
     report = clean(source, profile="repair", report_only=True, executor_options=ONE)
-    assert report is not None and report.kept == 2 and report.outputs == ()
+    assert report is not None
+    assert report.kept == 2
+    assert report.outputs == ()
     assert sorted(tmp_path.rglob("*")) == before
 
 
@@ -175,7 +184,8 @@ def test_the_report_and_the_output_are_the_same_for_any_number_of_workers(tmp_pa
         out, rejected = (tmp_path / f"{name}-{workers}.jsonl" for name in ("out", "rejected"))
         found.append((told, out.read_bytes(), rejected.read_bytes()))
     assert found[0] == found[1] == found[2]
-    assert found[0][0]["kept"] < 900 and len(rows_of(tmp_path / "out-1.jsonl")) < 900
+    assert found[0][0]["kept"] < 900
+    assert len(rows_of(tmp_path / "out-1.jsonl")) < 900
 
 
 def test_a_folder_becomes_a_folder_with_the_same_names(tmp_path: Path, many: Path) -> None:

@@ -56,7 +56,8 @@ def _start(tmp_path: Path, many: Path, *more: str) -> subprocess.Popen[str]:
 def _wait_for_a_task(tmp_path: Path, process: subprocess.Popen[str]) -> None:
     end = time.monotonic() + 60
     while not list(tmp_path.glob("out.jsonl.cleaning/pass-0/*.json")):
-        assert process.poll() is None and time.monotonic() < end, process.communicate()
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < end
         time.sleep(0.02)
 
 
@@ -85,7 +86,9 @@ def test_the_same_command_goes_on_after_a_signal(
     assert len(children) == 2
     os.kill(process.pid, number)
     _, told = process.communicate(timeout=30)
-    assert process.returncode == status and says in told and "Traceback" not in told
+    assert process.returncode == status
+    assert says in told
+    assert "Traceback" not in told
     time.sleep(0.5)
     assert not any(map(_is_alive, children))
     assert not (tmp_path / "out.jsonl").exists()
@@ -118,10 +121,12 @@ def test_a_process_that_is_killed_is_an_error_that_names_the_signal_and_the_task
     profile = profile_of(Path(), "die", "exact_documents")
     with pytest.raises(DataError) as caught:
         clean(many, "out.jsonl", profile=profile, executor_options={"workers": 2})
-    assert "task 3 of 4 of the stage 1-clean" in str(caught.value) and "SIGKILL" in str(caught.value)
+    assert "task 3 of 4 of the stage 1-clean" in str(caught.value)
+    assert "SIGKILL" in str(caught.value)
     assert not Path("out.jsonl").exists()
     report = clean(many, "out.jsonl", profile=profile, executor_options={"workers": 2})
-    assert report is not None and report.kept == 50 * (FILES - 1) + 1
+    assert report is not None
+    assert report.kept == 50 * (FILES - 1) + 1
 
 
 def test_another_job_in_an_unfinished_ones_folder_is_refused_or_begins_anew(many: Path) -> None:
@@ -130,7 +135,8 @@ def test_another_job_in_an_unfinished_ones_folder_is_refused_or_begins_anew(many
         clean(many / "1.jsonl", "out.jsonl", profile=profile_of(Path(), "upper"))
     assert "--overwrite" in str(caught.value)
     report = clean(many / "1.jsonl", "out.jsonl", profile=profile_of(Path(), "upper"), overwrite=True)
-    assert report is not None and report.rows == ROWS // FILES
+    assert report is not None
+    assert report.rows == ROWS // FILES
     assert not Path("out.jsonl.cleaning").exists()
 
 
@@ -169,12 +175,14 @@ def test_a_full_disk_is_an_error_that_leaves_no_half_and_the_same_command_goes_o
         options = {"profile": profile_of(Path(), "upper"), "executor_options": {"workers": 2}}
         with pytest.raises(DataError) as caught:
             clean(many, disk / "out.jsonl", **options)  # type: ignore[arg-type]
-        assert "No space left" in str(caught.value) and "space" in str(caught.value.hint)
+        assert "No space left" in str(caught.value)
+        assert "space" in str(caught.value.hint)
         assert not (disk / "out.jsonl").exists()
         assert not [path for path in disk.rglob("*") if path.name.endswith((".partial", ".part"))]
         subprocess.run(["mount", "-o", "remount,size=8m", str(disk)], check=True)
         report = clean(many, disk / "out.jsonl", **options)  # type: ignore[arg-type]
-        assert report is not None and report.kept == FILES * 700
+        assert report is not None
+        assert report.kept == FILES * 700
         assert [path.name for path in disk.iterdir()] == ["out.jsonl"]
     finally:
         subprocess.run(["umount", str(disk)], check=True)

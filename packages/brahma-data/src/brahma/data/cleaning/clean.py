@@ -16,7 +16,7 @@ from brahma.data.cleaning.executors import Executor, Stage
 from brahma.data.cleaning.folders import enter, job_folder
 from brahma.data.cleaning.job import Job
 from brahma.data.cleaning.outputs import write_to_stdout
-from brahma.data.cleaning.planning import STDOUT, Wanted, find_sources, notes_of, plan_job
+from brahma.data.cleaning.planning import STREAM, Wanted, find_sources, notes_of, plan_job
 from brahma.data.cleaning.profile import Profile, load_profile, with_evaluation
 from brahma.data.cleaning.report import CleaningReport, NothingLeftError, make_report
 from brahma.data.cleaning.stages import read_counts, stages_of
@@ -87,7 +87,8 @@ def clean(
         layout=_LAYOUTS[format],
         overwrite=overwrite,
     )
-    beside = None if output is None or str(output) == STDOUT else Path(output)
+    is_piped = STREAM in map(str, [*_listed(inputs), output])  # what comes by a pipe never comes again
+    beside = None if output is None or is_piped else Path(output)
     with job_folder(beside) as folder:
         job = plan_job(wanted, folder.path)
         stages = stages_of(job, enter(job, overwrite=overwrite))

@@ -76,7 +76,7 @@ class Processes:
         with _Pool(most) as pool:
             for stage in stages:
                 total, unit = (sum(stage.sizes), "bytes") if stage.sizes else (stage.tasks, "tasks")
-                with progress(stage.name.partition("-")[2], total, unit) as bar:
+                with progress(label(stage), total, unit) as bar:
                     pool.run(stage, bar)
         return True
 
@@ -107,7 +107,7 @@ class _Pool:
         if min(self._workers, stage.tasks) < 2:
             for task in range(stage.tasks):
                 stage.run(task)
-                bar.advance(_size(stage, task))
+                bar.advance(size_of(stage, task))
             return
         while len(self._processes) < self._workers:
             connection, process = start_child("brahma.data.cleaning.child")
@@ -127,7 +127,7 @@ class _Pool:
                 assert isinstance(connection, Connection)
                 task = busy.pop(connection)
                 self._receive(connection, stage, task)
-                bar.advance(_size(stage, task))
+                bar.advance(size_of(stage, task))
                 idle.append(connection)
 
     def _send(self, connection: Connection, stage: Stage, task: int) -> None:
@@ -153,7 +153,13 @@ class _Pool:
         )
 
 
-def _size(stage: Stage, task: int) -> int:
+def label(stage: Stage) -> str:
+    """`2-compare-exact_documents` -> `compare exact_documents`."""
+    return " ".join(stage.name.split("-")[1:])
+
+
+def size_of(stage: Stage, task: int) -> int:
+    """How much progress a task is, in bytes where these are known."""
     return stage.sizes[task] if stage.sizes else 1
 
 

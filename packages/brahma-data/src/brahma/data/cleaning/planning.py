@@ -12,6 +12,7 @@ from brahma.core.errors import DataError
 from brahma.core.suffixes import DATA_SUFFIXES
 from brahma.data._compression import split_ending
 from brahma.data._sources import expand_sources
+from brahma.data._standard_input import standard_input
 from brahma.data.cleaning.job import Job, Output
 from brahma.data.cleaning.outputs import LONGEST_ROW, is_running_text
 from brahma.data.cleaning.profile import Profile
@@ -20,7 +21,8 @@ from brahma.data.layouts import Layout
 from brahma.data.readers import TextDocument
 from brahma.data.writers import check_ending, check_output
 
-STDOUT = "-"
+STREAM = "-"
+"""Standard input among the inputs, standard output as the output."""
 
 
 @dataclass(frozen=True)
@@ -53,10 +55,11 @@ def find_sources(inputs: Sequence[str | Path], text_document: TextDocument) -> t
     Raises:
         DataError: one is not there, has an unknown ending, or is named twice.
     """
+    piped = standard_input() if STREAM in map(str, inputs) else None
     return tuple(
         Source(
             Path(os.path.abspath(path)),
-            str(path),
+            "<stdin>" if path == piped else str(path),
             path.stat().st_size,
             text_document == "file" and is_running_text(path),
         )
@@ -74,7 +77,7 @@ def plan_job(wanted: Wanted, folder: Path) -> Job:
     if rejected is not None:
         check_output(rejected, inputs=[source.path for source in sources], overwrite=wanted.overwrite)
         rejected = Path(os.path.abspath(rejected))
-    to_file = wanted.output not in (None, STDOUT)
+    to_file = wanted.output not in (None, STREAM)
     return Job(
         folder=folder,
         profile=wanted.profile,
@@ -84,7 +87,7 @@ def plan_job(wanted: Wanted, folder: Path) -> Job:
         rejected=rejected,
         text_document=wanted.text_document,
         layout=wanted.layout,
-        stdout=_ending_of(sources) if wanted.output == STDOUT else "",
+        stdout=_ending_of(sources) if wanted.output == STREAM else "",
     )
 
 
