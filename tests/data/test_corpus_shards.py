@@ -84,14 +84,17 @@ def test_stopped_in_the_middle_it_goes_on_with_what_is_not_done(
     assert not (tmp_path / "out.tokenising").exists()
 
 
-def test_a_bad_row_leaves_no_folder(tmp_path: Path) -> None:
+@pytest.mark.parametrize("bad", [0, 1])
+def test_a_bad_row_leaves_no_folder_but_that_of_what_is_done(tmp_path: Path, bad: int) -> None:
     files = corpus(tmp_path)
-    with files[1].open("a") as file:
+    line = (4, 2)[bad]
+    with files[bad].open("a") as file:
         file.write("{not json\n")
     with pytest.raises(RowError) as caught:
         write_shards(Dataset.from_files(files), tokenizer=small_tokenizer(), output=tmp_path / "out")
-    assert caught.value.where == f"{files[1]}:2"
+    assert caught.value.where == f"{files[bad]}:{line}"
     assert not (tmp_path / "out").exists()
+    assert (tmp_path / "out.tokenising").exists() == (bad == 1)
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")

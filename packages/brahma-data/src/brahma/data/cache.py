@@ -83,7 +83,7 @@ def writing(place: Path) -> Iterator[None]:
             "prepared data cannot be written",
             where=str(place),
             why=str(error),
-            hint="free some space, or set output_dir to a folder that can be written",
+            hint="Free some space, or choose a folder that can be written (in a configuration: output_dir)",
         ) from error
 
 

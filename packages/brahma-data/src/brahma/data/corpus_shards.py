@@ -12,7 +12,8 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -80,13 +81,24 @@ def write_shards(
     _require_free(folder)
     work = folder.with_name(folder.name + ".tokenising")
     encoder = Encoder(tokenizer, template or dataset.template)
-    with writing(folder):
-        work.mkdir(parents=True, exist_ok=True)
+    with writing(folder), _kept_if_worth(work):
         entries = tokenise(dataset, encoder, directory=work, workers=workers)
         manifest = _manifest(entries, encoder, dataset)
         _install(work / "whole", entries, manifest, folder)
         shutil.rmtree(work, ignore_errors=True)
     return CorpusShards(folder, manifest)
+
+
+@contextmanager
+def _kept_if_worth(work: Path) -> Iterator[None]:
+    """A folder to work in; stopped, it stays when a source is done already."""
+    work.mkdir(parents=True, exist_ok=True)
+    try:
+        yield
+    except BaseException:
+        if not any((work / "tokenised").glob("[!.]*")):
+            shutil.rmtree(work, ignore_errors=True)
+        raise
 
 
 def _require_free(folder: Path) -> None:

@@ -164,10 +164,18 @@ def _print_ledger(ledger: Ledger) -> None:
     )
     special = ledger.tokens.special
     click.echo(f"\ntokens = trained + masked + starts + truncated + dropped; {special:,} are special")
+    if spelt := sum(file.spelt for file in ledger.files):
+        click.echo(f"as text  {spelt:,} special tokens that rows spell out, {_first_spelt(ledger)}")
     packs = ledger.train
     free = f"{packs.padding:,} free ({packs.padding / packs.slots:.1%}, never computed)"
     each = packs.slots // packs.packs
     click.echo(f"packs    {packs.packs:,} of {each:,} slots: {packs.inputs:,} filled + {free}")
+
+
+def _first_spelt(ledger: Ledger) -> str:
+    """The first places of them."""
+    places = [f"{file.path}:{line}" for file in ledger.files for line in file.spelt_lines]
+    return "at " + ", ".join(places[:3]) + (", …" if len(places) > 3 else "")
 
 
 def _counted(counts: TokenCounts) -> list[int]:
