@@ -171,6 +171,7 @@ def _cell(text: str) -> str:
 
 def main() -> None:
     """Write the pages and say so."""
+    import reference_cleaning as cleaning
     import reference_commands as commands
     import reference_hooks as hooks
     import reference_imports as imports
@@ -178,6 +179,7 @@ def main() -> None:
 
     written = {
         REFERENCE: render(),
+        cleaning.PAGE: cleaning.render(_table),
         hooks.PAGE: hooks.render(),
         imports.PAGE: imports.render(),
         schema.PAGE: schema.render(),

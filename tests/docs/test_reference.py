@@ -36,7 +36,7 @@ COMMANDS = [
     if each.entry.kind == "command" and each.distribution in DISTRIBUTIONS
 ]
 
-PRIVATE_ERRORS = {"FormatError"}
+PRIVATE_ERRORS = {"FormatError", "WouldLoseError"}
 """Exceptions that never reach a user."""
 
 
@@ -52,6 +52,13 @@ def section_of(text: str, heading: str) -> str:
 def test_the_reference_of_the_hooks_is_what_the_code_says() -> None:
     hooks = runpy.run_path(str(ROOT / "docs" / "reference_hooks.py"))
     assert page("hooks.md") == hooks["render"](), "run: python docs/generate_reference.py"
+
+
+def test_the_reference_of_the_cleaning_steps_is_what_the_code_says() -> None:
+    cleaning = runpy.run_path(str(ROOT / "docs" / "reference_cleaning.py"))
+    assert page("cleaning-steps.md") == cleaning["render"](GENERATOR["_table"]), (
+        "run: python docs/generate_reference.py"
+    )
 
 
 def test_the_reference_of_the_configuration_is_what_the_code_says() -> None:

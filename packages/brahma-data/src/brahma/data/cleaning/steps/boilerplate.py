@@ -13,7 +13,7 @@ from brahma.core.config.sections import Section, Text
 from brahma.core.errors import ConfigError
 from brahma.data.cleaning.contract import Rewritten, TextStep, Verdict
 
-_BUILT_IN = Path(__file__).with_name("boilerplate.yaml")
+BUILT_IN = Path(__file__).with_name("boilerplate.yaml")
 _LONGEST = 300  # characters; what is longer is a paragraph
 _BULLETS = " \t*•|-–#"
 _QUOTE = "write it in single quotes: 'page \\d+ of \\d+'; https://docs.python.org/3/library/re.html"
@@ -55,7 +55,7 @@ def build(options: BoilerplateOptions) -> TextStep:
     Raises:
         ConfigError: the file of patterns cannot be read, or is not what it should be.
     """
-    path = Path(options.patterns) if options.patterns else _BUILT_IN
+    path = Path(options.patterns) if options.patterns else BUILT_IN
     return _Boilerplate(re.compile("|".join(_group(*each) for each in read_patterns(path).items())))
 
 

@@ -33,7 +33,7 @@ _UNDECIDED = "language undecided"
 class LanguageOptions(Section):
     """Which languages stay."""
 
-    keep: list[Text] = Field(default_factory=list)
+    keep: list[Text] = Field(default=[])
     """Codes of the languages that stay, such as `[en, de]`; none given: all stay and are only counted."""
     min_score: float = Field(default=0.5, ge=0, le=1)
     """Below this score of the model (0 to 1) a document counts as undecided, and stays."""
