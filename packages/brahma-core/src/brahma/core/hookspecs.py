@@ -211,19 +211,19 @@ def brahma_backends() -> Iterable[BackendEntry]:  # type: ignore[empty-body]
 
 @hookspec
 def brahma_readers() -> Iterable[ReaderEntry]:  # type: ignore[empty-body]
-    """Readers of further file formats, recognised by the file's ending.
+    r"""Readers of further file formats, recognised by the file's ending.
 
     pyproject.toml:
 
         [project]
-        name = "brahma-csv"
+        name = "brahma-fortune"
         version = "1.0"
         dependencies = ["brahma-data"]
 
         [project.entry-points."brahma.plugins"]
-        csv = "brahma_csv.plugin"
+        fortune = "brahma_fortune.plugin"
 
-    brahma_csv/plugin.py:
+    brahma_fortune/plugin.py:
 
         from brahma.core.entries import ReaderEntry
         from brahma.core.hookspecs import hookimpl
@@ -231,21 +231,19 @@ def brahma_readers() -> Iterable[ReaderEntry]:  # type: ignore[empty-body]
         @hookimpl
         def brahma_readers():
             yield ReaderEntry(
-                name="csv", target="brahma_csv.reader:read", suffixes=(".csv",),
-                summary="One row a record, named by the header",
+                name="fortune", target="brahma_fortune.reader:read", suffixes=(".fortune",),
+                summary="Sayings with a line of one percent sign between them",
             )
 
-    brahma_csv/reader.py:
-
-        import csv
+    brahma_fortune/reader.py:
 
         from brahma.data.readers import RawRow
 
         def read(path, options):
-            with open(path, encoding="utf-8", newline="") as lines:
-                rows = csv.DictReader(lines)
-                for value in rows:
-                    yield RawRow(source=path, line=rows.line_num, offset=0, value=value)
+            line = 1
+            for saying in path.read_text(encoding="utf-8").split("\n%\n"):
+                yield RawRow(source=path, line=line, offset=0, value=saying)
+                line += saying.count("\n") + 2
     """
 
 
