@@ -40,7 +40,8 @@ def test_every_task_of_every_stage_runs_once(name: str, tmp_path: Path, capfd: p
 
     names = ["first-0", "first-1", "first-2", "second-0", "second-1"]
     assert written(tmp_path) == dict.fromkeys(names, "done\n")
-    assert capfd.readouterr().err == ""  # datatrove's own words stand in the logs
+    said = capfd.readouterr().err.splitlines()
+    assert [line for line in said if not line.startswith(("read", "write"))] == []  # progress alone
 
 
 @pytest.mark.parametrize("name", ["local", ray])

@@ -11,13 +11,15 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager, redirect_stderr
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from threading import Event, Thread
 from typing import TYPE_CHECKING, Any
 
 from brahma.core.errors import DataError
 from brahma.core.extras import needs
-from brahma.data.cleaning.executors import Stage
+from brahma.core.progress import Task, progress
+from brahma.data.cleaning.executors import Stage, label, size_of
 
 if TYPE_CHECKING:
     from datatrove.executor.base import PipelineExecutor
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
 
 _SHOWN = 3
 """Failed tasks that an error tells of."""
+_EVERY = 0.5
+"""Seconds between two looks at what is done."""
 _HINT = "\n\nhint: "
 
 
@@ -92,8 +96,8 @@ class SlurmExecutor:
             before = SlurmPipelineExecutor(
                 **_common(stage, folder), **_slurm_arguments(self._options, stage), depends=before
             )
-        with _silence():
-            before.run()
+        _silence()
+        before.run()
         return not before.get_incomplete_ranks(skip_completed=True)
 
 
@@ -131,8 +135,9 @@ def _run(pipeline: PipelineExecutor, stage: Stage, folder: Path) -> None:
         DataError: tasks are not done.
     """
     unexpected: Exception | None = None
+    _silence()
     try:
-        with _silence():
+        with _shown(stage, _place(stage, folder) / "completions"):
             pipeline.run()
     except Exception as error:  # which tasks are not done is looked up, whatever it was
         unexpected = error
@@ -162,27 +167,50 @@ def _connect(ray: Any, address: str | None, workers: int, undo: ExitStack) -> No
     if ray.is_initialized():
         return
     quiet = {"log_to_driver": False, "logging_level": "error"}
-    with _silence():
-        if address is not None:
-            ray.init(address=address, **quiet)
-        else:
-            temporary = tempfile.mkdtemp(prefix="ray-")  # else Ray joins whatever its usual folder names
-            undo.callback(shutil.rmtree, temporary, ignore_errors=True)
-            ray.init(
-                address="local",
-                num_cpus=workers if workers > 0 else None,
-                include_dashboard=False,
-                _temp_dir=temporary,
-                **quiet,
-            )
+    if address is not None:
+        ray.init(address=address, **quiet)
+    else:
+        temporary = tempfile.mkdtemp(prefix="ray-")  # else Ray joins whatever its usual folder names
+        undo.callback(shutil.rmtree, temporary, ignore_errors=True)
+        ray.init(
+            address="local",
+            num_cpus=workers if workers > 0 else None,
+            include_dashboard=False,
+            _temp_dir=temporary,
+            **quiet,
+        )
     undo.callback(ray.shutdown)
 
 
 @contextmanager
-def _silence() -> Iterator[None]:
+def _shown(stage: Stage, completions: Path) -> Iterator[None]:
+    """Progress of the stage, by datatrove's marks of the tasks that are done."""
+    over = Event()
+    total, unit = (sum(stage.sizes), "bytes") if stage.sizes else (stage.tasks, "tasks")
+    with progress(label(stage), total, unit) as bar:
+        watcher = Thread(target=_watch, args=(stage, completions, bar, over), daemon=True)
+        watcher.start()
+        try:
+            yield
+        finally:
+            over.set()
+            watcher.join()
+
+
+def _watch(stage: Stage, completions: Path, bar: Task, over: Event) -> None:
+    done = set[str]()
+    while True:
+        ends = over.wait(_EVERY)
+        found = {mark.name for mark in completions.glob("*")}
+        for mark in found - done:
+            bar.advance(size_of(stage, int(mark)))
+        done = found
+        if ends:
+            return
+
+
+def _silence() -> None:
     """datatrove tells everything on stderr; it stands in each task's log too."""
     from loguru import logger
 
-    with open(os.devnull, "w", encoding="utf-8") as nowhere, redirect_stderr(nowhere):
-        logger.remove()
-        yield
+    logger.remove()
