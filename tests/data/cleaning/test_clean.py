@@ -147,7 +147,7 @@ def test_zero_documents_kept_is_an_error_with_the_report_and_writes_nothing(tmp_
     with pytest.raises(NothingLeftError) as caught:
         _clean(source, steps=("short",))
     assert caught.value.report.steps[1].dropped == {"… characters, fewer than …": 2}
-    assert "the step short dropped most of them" in str(caught.value)
+    assert "most of it was dropped by the step short" in str(caught.value)
     assert not list(tmp_path.glob("out*"))
 
 

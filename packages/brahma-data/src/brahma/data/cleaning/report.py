@@ -192,6 +192,6 @@ class NothingLeftError(DataError):
         super().__init__(
             "no document is left, and nothing was written",
             where=report.sources[0].name if len(report.sources) == 1 else None,
-            why=f"{report.rows:,} were read; the step {most.name} dropped most of them",
+            why=f"{report.rows:,} read; most of it was dropped by the step {most.name}",
             hint="Choose another --profile, or take the step out of a copy: `brahma data profiles`",
         )
