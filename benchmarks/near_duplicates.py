@@ -1,6 +1,6 @@
 """Near-duplicates found here beside those of datatrove's four MinHash stages, in a folder of `.jsonl`.
 
-    python benchmarks/near_duplicates.py FOLDER [--megabytes 50] [--chains]
+    python benchmarks/near_duplicates.py FOLDER [--megabytes 50] [--chains] [--same-words]
 
 Both with 14 bands of 8 rows over runs of five words. Which member of a cluster stays is a rule of its own
 (here the longest; there one that the order of unions leaves over), so both partitions are given one rule,
@@ -15,6 +15,7 @@ import re
 import struct
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence, Set
+from dataclasses import fields
 from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple
@@ -44,20 +45,24 @@ class Agreement(NamedTuple):
     pairs: float
 
 
-def agreement(folder: Path, *, megabytes: float = float("inf"), chains: bool = False) -> Agreement:
+def agreement(
+    folder: Path, *, megabytes: float = float("inf"), chains: bool = False, same_words: bool = False
+) -> Agreement:
     """Search a folder of `.jsonl` files with rows `{"text"}` by both.
 
     Args:
         folder: its files are read in the order of their names.
         megabytes: of this much, from the beginning of each file.
         chains: the option of `near_duplicates`.
+        same_words: give datatrove our words, so that only the hashes differ; else it makes its own, in which
+            all numbers are the same and letters have no accents.
     """
     files = sorted(folder.glob("*.jsonl"))
     share = min(1.0, megabytes * 1e6 / sum(path.stat().st_size for path in files))
     texts = [list(_beginning(path, share)) for path in files]
     with tempfile.TemporaryDirectory() as work:
         ours, our_removed = _ours(texts, Path(work), chains)
-        theirs, their_removed = _theirs(texts, Path(work))
+        theirs, their_removed = _theirs(texts, Path(work), same_words)
     return Agreement(
         sum(map(len, texts)),
         len(our_removed),
@@ -107,7 +112,9 @@ def _ours(
     return clusters, removed
 
 
-def _theirs(texts: Sequence[Sequence[str]], work: Path) -> tuple[Mapping[Place, object], set[Place]]:
+def _theirs(
+    texts: Sequence[Sequence[str]], work: Path, same_words: bool
+) -> tuple[Mapping[Place, object], set[Place]]:
     """datatrove's own four stages, one after the other in this process."""
     from datatrove.data import Document
     from datatrove.pipeline.dedup import (
@@ -118,10 +125,15 @@ def _theirs(texts: Sequence[Sequence[str]], work: Path) -> tuple[Mapping[Place, 
         MinhashDedupSignature,
     )
     from datatrove.utils.hashing import HashConfig
+    from datatrove.utils.text import TextNormConfig
     from datatrove.utils.word_tokenizers import WordTokenizer
+
+    from brahma.data.cleaning.words import word_spans
 
     class Words(WordTokenizer):  # type: ignore[misc]
         def word_tokenize(self, text: str) -> list[str]:
+            if same_words:
+                return [text[start:end].lower() for start, end in word_spans(text)]
             return _WORD.findall(text)
 
         def sent_tokenize(self, text: str) -> list[str]:
@@ -132,6 +144,8 @@ def _theirs(texts: Sequence[Sequence[str]], work: Path) -> tuple[Mapping[Place, 
 
     hashing = HashConfig(hash_fc="sha1")  # its xxhash fails with xxhash 4, which takes bytes alone
     config = MinhashConfig(n_grams=5, num_buckets=14, hashes_per_bucket=8, hash_config=hashing)
+    if same_words:
+        config.norm_config = TextNormConfig(*[False] * len(fields(TextNormConfig)))
     parts = [[Document(text=text, id=str(n)) for n, text in enumerate(part)] for part in texts]
     signatures, buckets, clusters = (str(work / name) for name in ("signatures", "buckets", "clusters"))
     for rank, part in enumerate(parts):
@@ -178,8 +192,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--megabytes", type=float, default=float("inf"), help="so much text, from all files")
     parser.add_argument("--chains", action="store_true", help="our option of that name")
+    parser.add_argument("--same-words", action="store_true", help="give datatrove our words")
     given = parser.parse_args(argv)
-    found = agreement(given.folder, megabytes=given.megabytes, chains=given.chains)
+    found = agreement(
+        given.folder, megabytes=given.megabytes, chains=given.chains, same_words=given.same_words
+    )
     for name, value in found._asdict().items():
         print(f"{name:11} {value:,}" if isinstance(value, int) else f"{name:11} {value:.3f}")
 
