@@ -62,7 +62,7 @@ def test_the_command_of_the_guide(tmp_path: Path, row: dict[str, Any]) -> None:
 @needs_apertium
 @pytest.mark.slow
 def test_a_killed_command_goes_on_and_gives_the_same(tmp_path: Path) -> None:
-    write(tmp_path, [chat(ASK.format(number)) for number in range(6_000)])
+    write(tmp_path, [chat(ASK.format(number)) for number in range(2_000)])
     whole = in_folder(tmp_path, COMMAND.replace("augmented", "whole") + TECHNIQUES)
     assert whole.returncode == 0, whole.stderr
     command = [sys.executable, *shlex.split(COMMAND + TECHNIQUES)]

@@ -82,10 +82,12 @@ class ApertiumTrip(Augmenter):
         failed = [each for trip in trips for each in trip if isinstance(each, Failed)]
         if failed:
             return failed[0]
+        words = [word for word in open_words(passage) if word.text.lower() not in _function_words()]
         brought: dict[str, list[str]] = {}
         for trip in trips:
             for (start, end), sentence in zip(spans, trip, strict=True):
-                for word, other in self._brought(passage, start, end, str(sentence)):
+                of_sentence = [word for word in words if start <= word.start < end]
+                for word, other in self._brought(of_sentence, str(sentence)):
                     brought.setdefault(word, []).append(other)
         found = (self._variant(passage, brought, number) for number in range(count))
         return [each for each in dict.fromkeys(found) if each != passage]
@@ -96,13 +98,8 @@ class ApertiumTrip(Augmenter):
         words = chance.sample(sorted(brought), min(most, len(brought)))
         return edited(passage, everywhere(passage, {word: chance.choice(brought[word]) for word in words}))
 
-    def _brought(self, passage: str, start: int, end: int, trip: str) -> Iterator[tuple[str, str]]:
+    def _brought(self, source: Sequence[Word], trip: str) -> Iterator[tuple[str, str]]:
         """The words of a sentence for which the trip brought another that means the same."""
-        source = [
-            word
-            for word in open_words(passage)
-            if start <= word.start < end and word.text.lower() not in _function_words()
-        ]
         other = [
             token for token in _TOKEN.findall(trip) if token.lower().lstrip("*") not in _function_words()
         ]

@@ -9,6 +9,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Literal
 
@@ -153,8 +154,9 @@ def _regular(lemma: str, form: Form) -> str | None:
     return lemma + form
 
 
+@cache
 def read_lexicon(folder: Path = DEFAULT_FOLDER) -> Lexicon:
-    """The lexicon in a folder with the files of WordNet 3; about 2 s.
+    """The lexicon in a folder with the files of WordNet 3: about 2 s the first time.
 
     Raises:
         MissingDependencyError: the files are not there.

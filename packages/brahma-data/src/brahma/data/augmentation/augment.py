@@ -78,7 +78,7 @@ def augment(
         )
     chosen = choose(techniques, engines, options)
     plan = Plan(sources, seed, variants, fraction, text_document, on_bad_row, max_failures)
-    folder = JobFolder(output.with_name(f"{output.name}.augment"))
+    folder = JobFolder(job_folder(output))
     with ExitStack() as stack:
         augmenters = {each.name: stack.enter_context(each.build(seed)) for each in chosen}
         stack.enter_context(folder.held(plan.key([each.settings() for each in chosen])))
@@ -94,6 +94,11 @@ def augment(
         _write(plan, folder, batches, report, aside)
         folder.remove()
     return report
+
+
+def job_folder(output: Path) -> Path:
+    """Where the batches of an unfinished job stand."""
+    return output.with_name(f"{output.name}.augment")
 
 
 def _write(plan: Plan, folder: JobFolder, batches: int, report: AugmentReport, rejected: Path | None) -> None:

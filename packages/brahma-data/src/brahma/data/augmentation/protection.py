@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from functools import lru_cache
 
 Span = tuple[int, int]
 """Start and end, in characters."""
@@ -34,10 +35,11 @@ _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 _LOOKED_BACK = 8  # characters in which the end of the sentence before is looked for
 
 
-def protected_spans(text: str) -> list[Span]:
+@lru_cache(maxsize=4_096)  # the engines and the checks ask for the same texts
+def protected_spans(text: str) -> tuple[Span, ...]:
     """The stretches of a text that must come back as they are; in order, none overlaps another."""
     fixed = [match.span() for match in _ALWAYS.finditer(text)]
-    return _merged(fixed + _names(text))
+    return tuple(_merged(fixed + _names(text)))
 
 
 def _names(text: str) -> list[Span]:

@@ -95,23 +95,29 @@ def augment(
     Stopped by Ctrl-C, the same command goes on where it was.
     """
     from brahma.data.augmentation.augment import augment as run
+    from brahma.data.augmentation.augment import job_folder
 
     names = [name.strip() for name in techniques.split(",") if name.strip()]
-    report = run(
-        inputs,
-        output,
-        techniques=names,
-        engines=_engines(engines, names),
-        options=_options(options),
-        variants=variants,
-        fraction=fraction,
-        seed=seed,
-        rejected=rejected,
-        text_document=cast(TextDocument, text_document),
-        on_bad_row=cast(Literal["error", "skip"], on_bad_row),
-        max_failures=max_failures,
-        overwrite=overwrite,
-    )
+    try:
+        report = run(
+            inputs,
+            output,
+            techniques=names,
+            engines=_engines(engines, names),
+            options=_options(options),
+            variants=variants,
+            fraction=fraction,
+            seed=seed,
+            rejected=rejected,
+            text_document=cast(TextDocument, text_document),
+            on_bad_row=cast(Literal["error", "skip"], on_bad_row),
+            max_failures=max_failures,
+            overwrite=overwrite,
+        )
+    except KeyboardInterrupt:
+        if (folder := job_folder(output)).exists():
+            click.echo(f"\nwhat is done is kept in {folder}: the same command goes on from there", err=True)
+        raise
     for line in report.lines():
         click.echo(line)
 
