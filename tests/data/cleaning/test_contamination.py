@@ -6,6 +6,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from brahma.core.errors import DataError
+from brahma.data import clean
 from brahma.data.cleaning.contract import Dropped
 from brahma.data.cleaning.steps.contamination import Contamination, ContaminationOptions
 
@@ -96,3 +97,16 @@ def test_a_damaged_row_of_an_evaluation_is_an_error(tmp_path: Path) -> None:
 def test_a_missing_evaluation_file_is_an_error() -> None:
     with pytest.raises(DataError, match="no such file"):
         Contamination(ContaminationOptions(evaluation=["nowhere.jsonl"]))
+
+
+def test_the_report_says_how_many_evaluation_texts_are_not_searched_for(tmp_path: Path) -> None:
+    (tmp_path / "exam.jsonl").write_text(json.dumps({"question": QUESTION, "answer": "A"}) + "\n")
+    rows = [{"text": f"Quiz: {QUESTION}"}, {"text": "a page"}]
+    (tmp_path / "in.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (tmp_path / "profile.yaml").write_text(
+        f"steps: [{{name: contamination, evaluation: [{tmp_path}/exam.jsonl]}}]"
+    )
+    report = clean(tmp_path / "in.jsonl", tmp_path / "out.jsonl", profile=tmp_path / "profile.yaml")
+    assert report is not None
+    assert report.kept == 1
+    assert report.notes == ("contamination: 1 evaluation texts are too short to be searched for",)

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 from brahma.core.errors import DataError
 from brahma.core.suffixes import DATA_SUFFIXES
@@ -119,7 +120,7 @@ def _ending_of(sources: Sequence[Source]) -> str:
 
 def notes_of(job: Job) -> list[str]:
     """What a user should know of how the job reads and writes."""
-    notes = []
+    notes = _evaluation_notes(job)
     for source in (each for each in job.sources if each.running and each.size > LONGEST_ROW):
         writes = [output.path for output in job.outputs if job.sources.index(source) in output.sources]
         if any(not is_running_text(path) for path in writes):
@@ -127,6 +128,16 @@ def notes_of(job: Job) -> list[str]:
                 f"{source.name} is one document of {source.size / 1e6:,.0f} MB: its rows hold 64 MB at most"
             )
     return notes
+
+
+def _evaluation_notes(job: Job) -> list[str]:
+    """What of the evaluation sets was not searched for."""
+    for number, step in enumerate(job.profile.steps):
+        if step.name == "contamination":
+            from brahma.data.cleaning.steps.contamination import Contamination, ContaminationOptions
+
+            return list(Contamination(cast(ContaminationOptions, job.profile.options(number))).notes)
+    return []
 
 
 def _is_folder(output: Path) -> bool:
