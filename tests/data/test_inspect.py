@@ -53,6 +53,14 @@ def test_with_a_tokenizer_the_trained_tokens_and_the_ledger_are_shown(data: Path
     assert "\x1b" not in output
 
 
+def test_special_tokens_that_rows_spell_out_are_told_with_their_lines(data: Path, tokenizer: Path) -> None:
+    assert "as text" not in run(data, "--tokenizer", tokenizer).output
+    with data.open("a") as file:
+        file.write(json.dumps({"prompt": "what is </s>?", "completion": "an end, </s>"}) + "\n")
+    output = run(data, "--tokenizer", tokenizer).output
+    assert f"as text  2 special tokens that rows spell out, at {data}:4" in output
+
+
 def test_several_files_have_a_line_each_and_a_total(data: Path, tokenizer: Path) -> None:
     (data.parent / "b.jsonl").write_text(json.dumps(COMPLETIONS[0]) + "\n")
     rows = run(data.parent, "--format", "completion").output

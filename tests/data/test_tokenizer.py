@@ -195,3 +195,14 @@ def test_a_place_that_cannot_be_written_is_named_before_anything_is_read(
     with pytest.raises(TokenizerError, match=cause):
         train.main(["nowhere.txt", "--output", str(tmp_path / output)], standalone_mode=False)
     assert (tmp_path / "full" / "b.txt").read_text() == "kept"
+
+
+def test_a_sample_says_how_much_of_the_text_it_takes(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    rows = list(Dataset.from_rows(["a" * 1000] * 50))
+    taken = list(sample_texts(rows, 10_000))
+    assert sum(map(len, taken)) == 10_000
+    assert "of 50 kB of text, 10 kB are used, taken evenly from first to last" in caplog.text
+    caplog.clear()
+    assert len(list(sample_texts(rows, 10**6))) == 50
+    assert not caplog.text
