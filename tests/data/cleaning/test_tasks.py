@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+from datetime import date, datetime, timedelta, timezone
+from decimal import Decimal
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given, settings
@@ -11,7 +14,7 @@ from hypothesis import strategies as st
 
 from brahma.core.errors import DataError
 from brahma.data.cleaning import tasks
-from brahma.data.cleaning.spool import Record, SpoolWriter, read_records
+from brahma.data.cleaning.spool import Record, SpoolWriter, read_records, read_spool
 from brahma.data.cleaning.tasks import Source, cut, task_bytes
 from brahma.data.readers import ReadOptions, TextDocument, reader_of
 from brahma.data.rows import RawRow
@@ -103,9 +106,27 @@ def test_a_spool_gives_back_what_was_put_in(
     assert [each.name for each in path.parent.iterdir()] == ["0.spool"]
 
 
+class Stranger:
+    """What no table holds."""
+
+
+def test_a_spool_holds_what_tables_hold_and_makes_nothing_else(tmp_path: Path) -> None:
+    zone = timezone(timedelta(hours=2))
+    berlin = datetime(2020, 1, 2, tzinfo=ZoneInfo("Europe/Berlin"))
+    values = [berlin, datetime(2020, 1, 2, tzinfo=zone), date(2020, 1, 2), Decimal("1.50"), b"bytes"]
+    with SpoolWriter(tmp_path / "0.spool") as spool:
+        spool.add(tuple(values), 4)
+    assert list(read_spool(tmp_path / "0.spool")) == [tuple(values)]
+    with SpoolWriter(tmp_path / "1.spool") as spool:
+        spool.add((Stranger(),), 4)
+    with pytest.raises(DataError, match="damaged") as caught:
+        list(read_spool(tmp_path / "1.spool"))
+    assert "Stranger has no place" in str(caught.value)
+
+
 def test_a_spool_that_fails_leaves_nothing(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="unmarshallable"), SpoolWriter(tmp_path / "0.spool") as spool:
-        spool.add((1, object()), 4)
+    with pytest.raises(AttributeError), SpoolWriter(tmp_path / "0.spool") as spool:
+        spool.add((1, lambda: 1), 4)
     assert list(tmp_path.iterdir()) == []
 
 

@@ -11,7 +11,7 @@ from brahma.data.cleaning.contract import Rewritten
 Mask = Callable[[str], Any]
 """A text step; what it rewrites is shown as it rewrites it, what it drops is not shown."""
 
-_SHOWN = 72
+_SHOWN = 70
 """Characters of an excerpt."""
 _AROUND = 400
 """Characters that are masked on each side of the place: more than are shown, so nothing is cut in two."""

@@ -4,25 +4,35 @@
 reading a file that a stranger laid there runs no code. It is not portable between versions of Python, which
 the job's fingerprint holds.
 
-A frame: 4 bytes, the length of what follows; then zstd of a marshalled list of records.
+It does not know dates and decimal numbers, which tables hold: a frame with such is pickled, and read by an
+unpickler that knows these alone.
+
+A frame: `M` or `P`, 4 bytes, the length of what follows; then zstd of a list of records.
 """
 
 from __future__ import annotations
 
+import io
 import marshal
 import os
+import pickle
 import struct
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, Self
+from zoneinfo import ZoneInfo
 
 from brahma.core.errors import DataError
 from brahma.data.layouts import Layout
 
 _FRAME = 1 << 20  # characters of text after which a frame is closed
 _ASIDE = ".partial"
-_LENGTH = struct.Struct("<I")
+_HEAD = struct.Struct("<cI")
+_KNOWN = {("datetime", name) for name in ("date", "datetime", "time", "timedelta", "timezone")} | {
+    ("decimal", "Decimal"),
+    ("zoneinfo", "ZoneInfo"),
+}
 _VERSION = 2  # of marshal: the later ones look for objects that occur twice, which costs a third
 
 
@@ -71,8 +81,9 @@ class SpoolWriter:
 
     def _close_frame(self) -> None:
         if self._records:
-            frame = self._compressor.compress(marshal.dumps(self._records, _VERSION))
-            self._file.write(_LENGTH.pack(len(frame)))
+            kind, data = _dumped(self._records)
+            frame = self._compressor.compress(data)
+            self._file.write(_HEAD.pack(kind, len(frame)))
             self._file.write(frame)
         self._records, self._size = [], 0
 
@@ -101,16 +112,53 @@ def read_spool(path: Path) -> Iterator[Any]:
 
     decompressor = ZstdDecompressor()
     with path.open("rb") as file:
-        while head := file.read(_LENGTH.size):
+        while head := file.read(_HEAD.size):
             try:
-                yield from marshal.loads(decompressor.decompress(file.read(*_LENGTH.unpack(head))))
-            except (ZstdError, struct.error, EOFError, ValueError, TypeError) as error:
+                kind, length = _HEAD.unpack(head)
+                yield from _loaded(kind, decompressor.decompress(file.read(length)))
+            except (
+                ZstdError,
+                struct.error,
+                EOFError,
+                ValueError,
+                TypeError,
+                pickle.UnpicklingError,
+            ) as error:
                 raise DataError(
                     "a file of the cleaning is damaged",
                     where=str(path),
                     why=str(error),
                     hint="Start anew: --overwrite, or remove the folder",
                 ) from error
+
+
+def _dumped(records: list[tuple[Any, ...]]) -> tuple[bytes, bytes]:
+    try:
+        return b"M", marshal.dumps(records, _VERSION)
+    except ValueError:  # a date, say
+        buffer = io.BytesIO()
+        _Pickler(buffer, pickle.HIGHEST_PROTOCOL).dump(records)
+        return b"P", buffer.getvalue()
+
+
+def _loaded(kind: bytes, data: bytes) -> Any:
+    return marshal.loads(data) if kind == b"M" else _Unpickler(io.BytesIO(data)).load()
+
+
+class _Pickler(pickle.Pickler):
+    """Writes time zones by their names; their own way would need `getattr` to be read."""
+
+    def reducer_override(self, value: Any) -> Any:
+        return (ZoneInfo, (value.key,)) if isinstance(value, ZoneInfo) else NotImplemented
+
+
+class _Unpickler(pickle.Unpickler):
+    """Makes nothing but dates, times and decimal numbers."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        if (module, name) not in _KNOWN:
+            raise pickle.UnpicklingError(f"{module}.{name} has no place in a spool")
+        return super().find_class(module, name)
 
 
 def read_records(path: Path) -> Iterator[Record]:

@@ -45,13 +45,16 @@ def read_counts(job: Job) -> Counts | None:
 def stages_of(job: Job, fingerprint: str) -> list[Stage]:
     """Everything that is to be done, in order."""
     tasks, sizes = len(job.tasks), tuple(task_bytes(task, job.sources) for task in job.tasks)
-    whose = job.folder, fingerprint
+    whose, every = (job.folder, fingerprint), (sum(sizes),)
     stages = [Stage("1-clean", tasks, PassTask(*whose, 0), sizes)]
     for number, step in enumerate(job.profile.corpus_steps, 1):
         name = job.profile.steps[step].name
-        stages.append(Stage(f"{2 * number}-compare-{name}", 1, DecideTask(*whose, step)))
+        stages.append(Stage(f"{2 * number}-compare-{name}", 1, DecideTask(*whose, step), every))
         stages.append(Stage(f"{2 * number + 1}-apply-{name}", tasks, PassTask(*whose, number), sizes))
-    stages.append(Stage(f"{len(stages) + 1}-count", 1, CountTask(*whose)))
-    if writes := len(job.outputs) + (job.rejected is not None):
-        stages.append(Stage(f"{len(stages) + 1}-write", writes, WriteTask(*whose)))
+    stages.append(Stage(f"{len(stages) + 1}-count", 1, CountTask(*whose), every))
+    writes = [sum(job.sources[number].size for number in output.sources) for output in job.outputs]
+    if job.rejected is not None:
+        writes.append(0)
+    if writes:
+        stages.append(Stage(f"{len(stages) + 1}-write", len(writes), WriteTask(*whose), tuple(writes)))
     return stages
