@@ -77,10 +77,9 @@ def build(options: LanguageOptions) -> TextStep:
         MissingDependencyError: another package has overwritten the library that reads the model.
     """
     for code in options.keep:
-        if code not in (known := languages()):
-            raise ConfigError(
-                f"language {code!r} is unknown", where="keep", hint=suggestion(code, known, nothing="")
-            )
+        if code not in languages():
+            hint = suggestion(code, languages(), nothing="")
+            raise ConfigError(f"language {code!r} is unknown", where="language.keep", hint=hint)
     return _Language(options)
 
 
