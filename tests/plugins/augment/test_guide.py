@@ -37,6 +37,7 @@ def write(folder: Path, rows: list[dict[str, Any]]) -> None:
 
 
 @needs_apertium
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "row",
     [{"text": ASK}, {"prompt": ASK, "completion": "He usually has a lot."}, chat(ASK)],
