@@ -38,6 +38,7 @@ class Inspection:
         tokens: of each accepted row; None without a tokenizer.
         example: the first row; None without a tokenizer.
         ledger: None without a tokenizer.
+        layout: of the rows as they stand in their files, see `brahma.data.layouts`.
     """
 
     kind: str
@@ -46,6 +47,7 @@ class Inspection:
     tokens: NDArray[np.int64] | None = None
     example: Example | None = None
     ledger: Ledger | None = None
+    layout: str = ""
 
 
 def inspect_rows(dataset: Dataset) -> Inspection:
@@ -67,7 +69,8 @@ def inspect_rows(dataset: Dataset) -> Inspection:
         FileLedger(str(source), count + len(skipped[source]), count, tuple(skipped[source]))
         for source, count in accepted.items()
     ]
-    return Inspection(dataset.format, tuple(files), np.array(characters, np.int64))
+    lengths = np.array(characters, np.int64)
+    return Inspection(dataset.format, tuple(files), lengths, layout=dataset.layout)
 
 
 def _scanned(dataset: Dataset) -> Iterator[Row | BadRow]:
@@ -115,7 +118,9 @@ def inspect_tokens(
         )
         tokens = np.concatenate([Shard(entry).lengths for entry in prepared.entries]).astype(np.int64)
     example = _example(dataset, Encoder(tokenizer, template or dataset.template), tokenizer)
-    return Inspection(rows.kind, prepared.ledger.files, rows.characters, tokens, example, prepared.ledger)
+    return Inspection(
+        rows.kind, prepared.ledger.files, rows.characters, tokens, example, prepared.ledger, rows.layout
+    )
 
 
 def _example(dataset: Dataset, encoder: Encoder, tokenizer: PreTrainedTokenizerBase) -> Example:

@@ -99,7 +99,8 @@ def _sections(config: Path | None, paths: Sequence[str]) -> tuple[DataSection, s
 def _print(inspection: Inspection, section: DataSection) -> None:
     files = inspection.files
     rows, skipped = sum(file.rows for file in files), sum(len(file.skipped) for file in files)
-    click.echo(f"format   {inspection.kind}, {len(files):,} {'file' if len(files) == 1 else 'files'}")
+    stored = "" if inspection.layout in ("", inspection.kind) else f" ({inspection.layout} rows)"
+    click.echo(f"format   {inspection.kind}{stored}, {len(files):,} {'file' if len(files) == 1 else 'files'}")
     click.echo(f"rows     {rows:,} = {rows - skipped:,} accepted + {skipped:,} skipped")
     _print_skipped(files)
     _print_lengths(inspection, section)
