@@ -154,6 +154,7 @@ def exact(corpus: Path, repeats: int, quick: bool) -> Iterator[Row]:
 def tokenisation(corpus: Path, repeats: int, quick: bool) -> Iterator[Row]:
     """Text to ids beside `encode_batch_fast` of tokenizers, one thread each; and text to shards."""
     from benchmarks.tokenisation import measure, pipeline
+
     from brahma.data.tokenizer import train_tokenizer
 
     tokenizer = train_tokenizer(sample(corpus, 2 if quick else 100, seed=1), 4096 if quick else 32_000)
