@@ -13,6 +13,8 @@ import pytest
 
 from brahma.core.errors import DataError
 from brahma.data import clean
+from brahma.data.cleaning import outputs
+from brahma.data.cleaning.job import Job, Output
 from tests.data.cleaning.cleaning_factory import (
     profile_of,
     rows_of,
@@ -138,6 +140,23 @@ def test_another_job_in_an_unfinished_ones_folder_is_refused_or_begins_anew(many
     assert report is not None
     assert report.rows == ROWS // FILES
     assert not Path("out.jsonl.cleaning").exists()
+
+
+def test_one_that_is_stopped_between_two_outputs_goes_on(many: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stopped(job: Job, output: Output) -> None:
+        if output.path.name == "3.jsonl":
+            raise KeyboardInterrupt
+        write(job, output)
+
+    write = outputs._write
+    monkeypatch.setattr(outputs, "_write", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        clean(many, "out", profile=profile_of(Path(), "upper"), executor_options={"workers": 1})
+    assert sorted(path.name for path in Path("out").iterdir()) == ["0.jsonl", "1.jsonl", "2.jsonl"]
+    monkeypatch.setattr(outputs, "_write", write)
+    report = clean(many, "out", profile=profile_of(Path(), "upper"), executor_options={"workers": 1})
+    assert report is not None
+    assert len(list(Path("out").iterdir())) == FILES
 
 
 def test_a_source_that_changed_meanwhile_makes_it_another_job(many: Path) -> None:

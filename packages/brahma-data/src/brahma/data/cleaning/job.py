@@ -7,7 +7,7 @@
     pass-0/000012.spool    its documents for the next pass, or for the output
     pass-0/000012.rejected its dropped documents, if they were asked for
     step-<name>/           keys and decisions of a corpus step
-    report.json            all counts added up
+    counts.json            all counts added up
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ from brahma.data.cleaning.tasks import Part, Source, Task
 from brahma.data.readers import TextDocument
 
 _DESCRIPTION = "job.json"
+COUNTS = "counts.json"
+"""All counts added up; when it is there, outputs are being written."""
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
 
@@ -14,7 +14,7 @@ from brahma.core.suffixes import DATA_SUFFIXES
 from brahma.data._compression import split_ending
 from brahma.data._sources import expand_sources
 from brahma.data._standard_input import standard_input
-from brahma.data.cleaning.job import Job, Output
+from brahma.data.cleaning.job import COUNTS, Job, Output
 from brahma.data.cleaning.outputs import LONGEST_ROW, is_running_text
 from brahma.data.cleaning.profile import Profile
 from brahma.data.cleaning.tasks import Source, cut
@@ -74,6 +74,8 @@ def plan_job(wanted: Wanted, folder: Path) -> Job:
     Raises:
         DataError: what cannot be written, or must not be.
     """
+    if (folder / COUNTS).is_file():  # it was stopped while it wrote: what is there is its own
+        wanted = replace(wanted, overwrite=True)
     sources, rejected = wanted.sources, wanted.rejected
     if rejected is not None:
         check_output(rejected, inputs=[source.path for source in sources], overwrite=wanted.overwrite)

@@ -9,12 +9,10 @@ from pathlib import Path
 from brahma.core.errors import DataError
 from brahma.data.cleaning.counts import Counts
 from brahma.data.cleaning.executors import Stage
-from brahma.data.cleaning.job import Job, loaded_job, write_json
+from brahma.data.cleaning.job import COUNTS, Job, loaded_job, write_json
 from brahma.data.cleaning.outputs import WriteTask
 from brahma.data.cleaning.passes import DecideTask, PassTask
 from brahma.data.cleaning.tasks import task_bytes
-
-_COUNTS = "counts.json"
 
 
 @dataclass(frozen=True)
@@ -31,14 +29,14 @@ class CountTask:
             for each in range(len(job.tasks)):
                 values = json.loads(job.pass_file(number, each, "json").read_text("utf-8"))
                 counts.add(Counts.from_dict(values))
-        write_json(self.folder / _COUNTS, counts.to_dict())
+        write_json(self.folder / COUNTS, counts.to_dict())
         if not counts.kept:
             raise DataError("no document is left", hint="Look at the report")
 
 
 def read_counts(job: Job) -> Counts | None:
     """What was added up; None when that is not done yet."""
-    path = job.folder / _COUNTS
+    path = job.folder / COUNTS
     return Counts.from_dict(json.loads(path.read_text("utf-8"))) if path.is_file() else None
 
 
