@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -40,8 +41,14 @@ def sorted_entries(
         folder: where files are made, and removed in the end.
         in_memory: entries that are sorted at once.
     """
+    entries, held = iter(entries), [np.empty(0, ENTRY)]
+    while sum(map(len, held)) <= in_memory:
+        if (chunk := next(entries, None)) is None:  # all of them fit: no file is needed
+            yield _in_order(np.concatenate(held))
+            return
+        held.append(chunk)
     with TemporaryDirectory(dir=folder, prefix="sorting-") as scratch:
-        yield from _sorted(entries, 0, Path(scratch), in_memory)
+        yield from _sorted(chain(held, entries), 0, Path(scratch), in_memory)
 
 
 def _sorted(entries: Iterable[Entries], bits: int, folder: Path, in_memory: int) -> Iterator[Entries]:
@@ -49,12 +56,16 @@ def _sorted(entries: Iterable[Entries], bits: int, folder: Path, in_memory: int)
     for part in _split(entries, bits, folder):
         found = opened(part, ENTRY)
         if len(found) <= in_memory:
-            yield found[np.lexsort((found["low"], found["high"]))]
+            yield _in_order(found)
         elif _is_one_key(found):
             yield from _copies(found)
         else:
             yield from _sorted(_copies(found), bits + _SPLIT_BITS, folder, in_memory)
         part.unlink()
+
+
+def _in_order(entries: Entries) -> Entries:
+    return entries[np.lexsort((entries["low"], entries["high"]))]
 
 
 def _split(entries: Iterable[Entries], bits: int, folder: Path) -> list[Path]:
