@@ -28,9 +28,9 @@ from benchmarks.report import facts, table, write_section
 
 _HELD_OUT = 50
 """One document in so many."""
-_SCORED = 400
+_SCORED = 150
 """Documents of each held-out text that are scored at most, each up to `_LENGTH` characters."""
-_LENGTH = 6000
+_LENGTH = 4000
 _VOCABULARY = 8192
 _SEQ_LENGTH = 512
 _BATCH = 8
