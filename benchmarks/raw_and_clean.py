@@ -28,7 +28,7 @@ from benchmarks.report import facts, table, write_section
 
 _HELD_OUT = 50
 """One document in so many."""
-_SCORED = 150
+_SCORED = 100
 """Documents of each held-out text that are scored at most, each up to `_LENGTH` characters."""
 _LENGTH = 4000
 _VOCABULARY = 8192
@@ -151,7 +151,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     made = parser(__doc__ or "", repeats=3)
     made.add_argument("--corpus", type=Path, required=True, help="folder that benchmarks/corpus.py made")
     made.add_argument("--profile", default="docs", help="of the cleaning")
-    made.add_argument("--steps", type=int, default=400, help="optimizer steps of each training")
+    made.add_argument("--steps", type=int, default=200, help="optimizer steps of each training")
     arguments = parse(made, argv)
     machine = facts(f"python benchmarks/raw_and_clean.py {' '.join(argv or sys.argv[1:])}")
     with tempfile.TemporaryDirectory() as temporary:
