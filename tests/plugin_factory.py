@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+import re
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -10,7 +12,8 @@ from textwrap import dedent
 
 import pytest
 
-from brahma.core.plugins import PLUGINS_VARIABLE, get_plugins
+from brahma.core import hookspecs
+from brahma.core.plugins import PLUGINS_VARIABLE, get_plugins, hook_name
 
 
 @contextmanager
@@ -50,3 +53,16 @@ def install_distribution(
     (metadata / "RECORD").write_text("".join(f"{path},,\n" for path in files))
     lines = "".join(f"{key} = {module}\n" for key, module in entry_points.items())
     (metadata / "entry_points.txt").write_text(f"[brahma.plugins]\n{lines}")
+
+
+def install_documented(folder: Path, kind: str) -> str:
+    """Lay the distribution that a hook's docstring shows into a folder, and give its name."""
+    documentation = inspect.getdoc(getattr(hookspecs, hook_name(kind))) or ""
+    files = dict(re.findall(r"^([\w./]+\.(?:py|toml)):\n\n((?:    .*\n|\n)+)", documentation + "\n", re.M))
+    project = dedent(files.pop("pyproject.toml"))
+    (name,) = re.findall(r'^name = "(.+)"$', project, re.M)
+    ((point, module),) = re.findall(
+        r'^([\w-]+) = "(.+)"$', project.partition("[project.entry-points")[2], re.M
+    )
+    install_distribution(folder, name, files=files, entry_points={point: module})
+    return str(name)

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import inspect
-import re
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from textwrap import dedent
 
 import pytest
 
@@ -16,7 +14,7 @@ from brahma.core.config.sections import Choice, Section
 from brahma.core.entries import Entry, OptimizerEntry, resolve
 from brahma.core.errors import ConfigError, PluginError
 from brahma.core.plugins import FIRST_PARTY, KINDS, PLUGINS_VARIABLE, Plugins, get_plugins, hook_name
-from tests.plugin_factory import install_distribution, plugin_site
+from tests.plugin_factory import install_distribution, install_documented, plugin_site
 
 Install = Callable[..., Plugins]
 
@@ -330,14 +328,7 @@ def test_there_is_a_documented_hook_for_every_kind() -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_docstring_of_each_hook_is_a_working_plugin(install: Install, tmp_path: Path, kind: str) -> None:
-    documentation = inspect.getdoc(getattr(hookspecs, hook_name(kind))) or ""
-    files = dict(re.findall(r"^([\w./]+\.(?:py|toml)):\n\n((?:    .*\n|\n)+)", documentation + "\n", re.M))
-    project = dedent(files.pop("pyproject.toml"))
-    (name,) = re.findall(r'^name = "(.+)"$', project, re.M)
-    ((point, module),) = re.findall(
-        r'^([\w-]+) = "(.+)"$', project.partition("[project.entry-points")[2], re.M
-    )
-    install_distribution(tmp_path, name, files=files, entry_points={point: module})
+    name = install_documented(tmp_path, kind)
     brought = [each.entry for each in Plugins().of_kind(kind) if each.distribution == name]
     assert len(brought) == 1, Plugins().broken
     assert callable(brought[0].load())

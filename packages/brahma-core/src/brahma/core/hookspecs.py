@@ -430,14 +430,14 @@ def brahma_trackers() -> Iterable[TrackerEntry]:  # type: ignore[empty-body]
 
 @hookspec
 def brahma_executors() -> Iterable[ExecutorEntry]:  # type: ignore[empty-body]
-    """Executors: where data work runs.
+    """Executors: where the tasks of a cleaning run, chosen by `--executor`.
 
     pyproject.toml:
 
         [project]
         name = "brahma-threads"
         version = "1.0"
-        dependencies = ["brahma-core"]
+        dependencies = ["brahma-data"]
 
         [project.entry-points."brahma.plugins"]
         threads = "brahma_threads"
@@ -450,9 +450,14 @@ def brahma_executors() -> Iterable[ExecutorEntry]:  # type: ignore[empty-body]
         from brahma.core.hookspecs import hookimpl
 
         class Threads:
-            def run(self, tasks):
+            def __init__(self, options):
+                pass
+
+            def run(self, stages, *, folder):
                 with ThreadPoolExecutor() as pool:
-                    return list(pool.map(lambda task: task(), tasks))
+                    for stage in stages:
+                        list(pool.map(stage.run, range(stage.tasks)))
+                return True
 
         @hookimpl
         def brahma_executors():
