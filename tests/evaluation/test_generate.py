@@ -8,7 +8,7 @@ import pytest
 
 from brahma.core.errors import ConfigError, ModelError, TemplateError
 from brahma.evaluation.generate import generate
-from brahma.evaluation.prompting import encode, stop_ids
+from brahma.evaluation.prompt_encoding import PromptEncoder, stop_ids
 
 if TYPE_CHECKING:
     from transformers import LlamaForCausalLM, PreTrainedTokenizerBase
@@ -91,13 +91,13 @@ def test_a_text_ends_at_any_end_that_the_model_names(
 
 
 def test_messages_are_rendered_once_with_one_bos(tokenizer: PreTrainedTokenizerBase) -> None:
-    ids = encode(tokenizer, QUESTION)
+    ids = PromptEncoder(tokenizer).encode(QUESTION)
     assert ids.count(tokenizer.bos_token_id) == 1
     assert str(tokenizer.decode(ids)).endswith("<|assistant|>")
 
 
 def test_a_prompt_has_one_bos_and_no_eos(tokenizer: PreTrainedTokenizerBase) -> None:
-    ids = encode(tokenizer, PROMPT)
+    ids = PromptEncoder(tokenizer).encode(PROMPT)
     assert ids[0] == tokenizer.bos_token_id
     assert ids.count(tokenizer.bos_token_id) == 1
     assert tokenizer.eos_token_id not in ids
@@ -106,7 +106,7 @@ def test_a_prompt_has_one_bos_and_no_eos(tokenizer: PreTrainedTokenizerBase) -> 
 def test_an_empty_prompt_begins_a_text(
     plain_model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerBase
 ) -> None:
-    assert encode(tokenizer, "") == [tokenizer.bos_token_id]
+    assert PromptEncoder(tokenizer).encode("") == [tokenizer.bos_token_id]
     generate(plain_model, tokenizer, "", max_new_tokens=2)
 
 
@@ -164,7 +164,7 @@ def test_messages_that_the_template_refuses_are_named(
 def test_a_context_that_is_too_short_is_named_with_numbers(
     plain_model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerBase
 ) -> None:
-    tokens = len(encode(tokenizer, PROMPT))
+    tokens = len(PromptEncoder(tokenizer).encode(PROMPT))
     with pytest.raises(ModelError) as raised:
         generate(plain_model, tokenizer, PROMPT, max_new_tokens=64)
     assert f"{tokens} tokens of prompt leave no room for 64 new ones in the model's context of 64" in str(

@@ -8,21 +8,19 @@ import re
 from collections.abc import Iterable, Iterator
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from brahma.core.errors import RowError, TemplateError, TokenizerError
 from brahma.data.fast_encoding import FastEncoding, NotConvertibleError, convert, disagreement
+from brahma.data.guarded_tokenizer import GuardedTokenizer
 from brahma.data.masks import supervise
 from brahma.data.rows import EncodedDocument, Row
-from brahma.data.special_text import SpecialText, guarded
 from brahma.data.templates import DEFAULT_TEMPLATE, ROLE_TOKENS, ChatTemplate, load_template
-from brahma.data.tokenizer import require_fast
 
 if TYPE_CHECKING:
-    from tokenizers import Encoding, Tokenizer
     from transformers import PreTrainedTokenizerBase
 
 _PIECE = 1 << 18
@@ -33,7 +31,7 @@ _BORDER = re.compile(r"(?<=\S\n)(?=\S)")
 """Where text can be cut without changing its tokens: behind a lone line end, between words."""
 
 
-class Encoder:
+class Encoder(GuardedTokenizer):
     """Turns rows into tokens. It holds no transformers object: workers receive it by pickle.
 
     - Running text: `[bos] text [eos]`, all of it supervised but the first token, which nothing predicts.
@@ -63,7 +61,7 @@ class Encoder:
             TokenizerError: not a fast tokenizer; no end token.
             TemplateError: the template cannot be read.
         """
-        require_fast(tokenizer)
+        super().__init__(tokenizer)
         if tokenizer.eos_token_id is None:
             raise TokenizerError(
                 "the tokenizer has no end token",
@@ -71,13 +69,8 @@ class Encoder:
                 hint='Set "eos_token" in its tokenizer_config.json',
             )
         self.eos_id = int(tokenizer.eos_token_id)
-        self._bos_token_id = tokenizer.bos_token_id
-        added = tokenizer("a")["input_ids"]
-        self.bos_id = self._bos_token_id if added[:1] == [self._bos_token_id] else None
         self.vocab_size = max(tokenizer.get_vocab().values()) + 1
-        self._json = _plain_json(tokenizer)
         self._special = _special_ids(tokenizer)
-        self._spelt = SpecialText(_special_texts(tokenizer))
         self._fast: FastEncoding | None = None
         self._template = choose_template(tokenizer, template)
 
@@ -133,25 +126,6 @@ class Encoder:
         return None
 
     @cached_property
-    def _backend(self) -> Tokenizer:
-        """Reads a template's special tokens; its text must spell out no others."""
-        from tokenizers import Tokenizer
-
-        return Tokenizer.from_str(self._json)
-
-    @cached_property
-    def _marked_backend(self) -> Tokenizer:
-        """Reads the stand-ins of a template's special tokens, and no others."""
-        return guarded(self._json, self._spelt.texts)
-
-    @cached_property
-    def _text_backend(self) -> Tokenizer:
-        """Reads no special token."""
-        backend = guarded(self._json, self._spelt.texts)
-        backend.encode_special_tokens = True
-        return backend
-
-    @cached_property
     def _is_special(self) -> NDArray[np.bool_]:
         """`[vocab_size]`, by id."""
         table = np.zeros(self.vocab_size, np.bool_)
@@ -163,12 +137,6 @@ class Encoder:
         """Whether long text may be tokenised in pieces: the tokenizer puts nothing in front of a piece."""
         apart = [*self._encode("one\n").ids, *self._encode("two").ids]
         return self._text_backend.pre_tokenizer is not None and self._encode("one\ntwo").ids == apart
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {key: value for key, value in self.__dict__.items() if not key.endswith("_backend")}
-
-    def _encode(self, text: str) -> Encoding:
-        return self._text_backend.encode(text, add_special_tokens=False)
 
     def _ids(self, text: str) -> NDArray[np.int32]:
         fast = self._fast.encode(text) if self._fast is not None else None
@@ -206,16 +174,8 @@ class Encoder:
 
     def _chat(self, row: Row) -> EncodedDocument:
         template = self._required_template(row.where)
-        spelt = sum(self._spelt.count(message.content) for message in row.messages)
-        if spelt:
-            text = self._spelt.render(template, row.messages, row.where)
-            encoding = self._marked_backend.encode(text.marked, add_special_tokens=False)
-            rendered, offsets = text.rendered, text.offsets(_offsets(encoding))
-        else:
-            rendered = template.render(row.messages, row.where)
-            encoding = self._backend.encode(rendered.text, add_special_tokens=False)
-            offsets = _offsets(encoding)
-        ids = np.array(encoding.ids, np.int32)
+        said = self._conversation(template, row.messages, row.where)
+        ids = said.ids
         has_bos = self._bos_token_id is not None and ids[:1].tolist() == [self._bos_token_id]
         if has_bos and ids[1:2].tolist() == [self._bos_token_id]:
             raise TemplateError(
@@ -223,9 +183,11 @@ class Encoder:
                 where=row.where,
                 hint="Take one of the two out of the template",
             )
-        found = supervise(rendered, offsets, self._is_special[ids], template=template.name, where=row.where)
+        found = supervise(
+            said.rendered, said.offsets, self._is_special[ids], template=template.name, where=row.where
+        )
         prompt_length = max(0, int(found.mask.argmax()) - has_bos)
-        return self._document(ids, found.mask, found.num_bytes, prompt_length, has_bos, spelt)
+        return self._document(ids, found.mask, found.num_bytes, prompt_length, has_bos, said.num_spelt)
 
     def _required_template(self, where: str) -> ChatTemplate:
         if self._template is None:
@@ -258,10 +220,6 @@ class Encoder:
         return EncodedDocument(ids, mask, num_bytes, special, prompt_length, has_bos, spelt)
 
 
-def _offsets(encoding: Encoding) -> NDArray[np.int64]:
-    return np.array(encoding.offsets, np.int64).reshape(-1, 2)
-
-
 def _pieces(text: str) -> Iterator[str]:
     """The text in pieces of at least `_PIECE` characters, cut where its tokens stay the same."""
     start = 0
@@ -271,26 +229,10 @@ def _pieces(text: str) -> Iterator[str]:
     yield text[start:]
 
 
-def _plain_json(tokenizer: PreTrainedTokenizerBase) -> str:
-    """The tokenizer as JSON, without what would change ids or offsets: it adds nothing, cuts nothing.
-
-    (The post-processors of byte-level tokenizers trim blanks off the offsets, which would hide a token that
-    reaches over a border.)
-    """
-    plain = json.loads(tokenizer.backend_tokenizer.to_str())
-    plain |= {"post_processor": None, "truncation": None, "padding": None}
-    return json.dumps(plain, ensure_ascii=False)
-
-
 def _special_ids(tokenizer: PreTrainedTokenizerBase) -> list[int]:
     """Ids that stand for no text: eos and all added tokens but runs of blanks."""
     added = tokenizer.added_tokens_decoder.items()
     return sorted({tokenizer.eos_token_id, *(number for number, token in added if token.content.strip())})
-
-
-def _special_texts(tokenizer: PreTrainedTokenizerBase) -> list[str]:
-    """What the vocabulary calls its special tokens."""
-    return [token.content for token in tokenizer.added_tokens_decoder.values() if token.special]
 
 
 def choose_template(

@@ -72,15 +72,11 @@ class SpecialText:
             RowError: a content has the two characters that are used to tell them apart.
             TemplateError: as `ChatTemplate.render`.
         """
-        if any(mark in message.content for message in messages for mark in (_SPELT, _MEANT)):
-            raise RowError(
-                "the row spells out a special token and holds the noncharacter U+10FFFE or U+10FFFF",
-                where=where,
-                why="Brahma uses these to tell the two kinds of special tokens apart",
-                hint="Take the character out of the row: it means nothing in any text",
-            )
-        hidden = [replace(message, content=self._hidden(message.content)) for message in messages]
-        return self._marked(template.render(hidden, where))
+        return self._marked(template.render(self._all_hidden(messages, where), where))
+
+    def opening(self, template: ChatTemplate, messages: Sequence[Message]) -> MarkedText:
+        """As `render`, up to where the next answer begins, as `ChatTemplate.opening`."""
+        return self._marked(Rendered(template.opening(self._all_hidden(messages, None)), ()))
 
     @cached_property
     def _pattern(self) -> re.Pattern[str]:
@@ -90,6 +86,16 @@ class SpecialText:
     @cached_property
     def _numbers(self) -> dict[str, str]:
         return {text: chr(_NUMBERS + number) for number, text in enumerate(self.texts)}
+
+    def _all_hidden(self, messages: Sequence[Message], where: str | None) -> list[Message]:
+        if any(mark in message.content for message in messages for mark in (_SPELT, _MEANT)):
+            raise RowError(
+                "the conversation spells out a special token and holds the noncharacter U+10FFFE or U+10FFFF",
+                where=where,
+                why="Brahma uses these to tell the two kinds of special tokens apart",
+                hint="Take the character out: it means nothing in any text",
+            )
+        return [replace(message, content=self._hidden(message.content)) for message in messages]
 
     def _hidden(self, content: str) -> str:
         return self._pattern.sub(lambda found: _SPELT + self._numbers[found.group()], content)

@@ -85,6 +85,22 @@ class ChatTemplate:
         turns = [number for number, message in enumerate(messages) if message.role == "assistant"]
         return Rendered(text, tuple(self._turn(messages, number, text, where) for number in turns))
 
+    def text(self, messages: Sequence[Message]) -> str:
+        """The conversation's text alone.
+
+        Raises:
+            TemplateError: the template is no Jinja, or refuses the conversation.
+        """
+        return self._jinja(messages, None)[0]
+
+    def opening(self, messages: Sequence[Message]) -> str:
+        """The conversation's text up to where its next answer begins: what a model is given to answer.
+
+        Raises:
+            TemplateError: as `text`.
+        """
+        return self._jinja(messages, None, prompt=True)[0]
+
     def _turn(
         self, messages: Sequence[Message], number: int, text: str, where: str | None
     ) -> tuple[int, int]:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Unpack, cast
 
 from brahma.core.errors import BrahmaError, ConfigError
 from brahma.evaluation.loaded import LoadedModel
-from brahma.evaluation.prompting import Messages, Prompt, budget, context_of, encode, stop_ids
+from brahma.evaluation.prompting import Messages, Prompt, budget, context_of
 from brahma.evaluation.sampling import Sampling, SamplingOptions
 
 if TYPE_CHECKING:
+    from brahma.evaluation.prompt_encoding import PromptEncoder
     from brahma.evaluation.stream import Stream
     from brahma.evaluation.writing import Writer
 
@@ -162,7 +164,13 @@ class Generator(LoadedModel):
 
     def count_tokens(self, prompt: Prompt) -> int:
         """Tokens of a prompt, or of a conversation up to where the answer begins."""
-        return len(encode(self.tokenizer, prompt))
+        return len(self._prompts.encode(prompt))
+
+    @cached_property
+    def _prompts(self) -> PromptEncoder:
+        from brahma.evaluation.prompt_encoding import PromptEncoder
+
+        return PromptEncoder(self.tokenizer)
 
     @property
     def _writer(self) -> Writer:
@@ -173,12 +181,14 @@ class Generator(LoadedModel):
         return self._made
 
     def _ends(self, prompt: Prompt) -> tuple[int, ...]:
+        from brahma.evaluation.prompt_encoding import stop_ids
+
         return tuple(stop_ids(self.model, self.tokenizer, with_turns=not isinstance(prompt, str)))
 
     def _fits(self, prompt: Prompt, sampling: Sampling, number: int | None) -> tuple[list[int], int]:
         """Ids and new tokens of a prompt; an error names the prompt by its place in a list, from 1."""
         try:
-            ids = encode(self.tokenizer, prompt)
+            ids = self._prompts.encode(prompt)
             return ids, budget(self.context, len(ids), sampling.max_new_tokens)
         except BrahmaError as error:
             if number is not None and error.where is None:
