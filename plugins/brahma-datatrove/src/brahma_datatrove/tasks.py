@@ -6,7 +6,6 @@ memory left, say), and a child that ends without success is seen.
 
 from __future__ import annotations
 
-import os
 import pickle
 import subprocess
 import sys
@@ -16,10 +15,10 @@ from typing import Any
 
 from datatrove.pipeline.base import PipelineStep
 
+from brahma.data.children import child_environment
 from brahma.data.cleaning.executors import Stage
 
 _FAILED = "failed"
-_ONE_THREAD = {"TOKENIZERS_PARALLELISM": "false", "RAYON_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
 
 
 class TaskStep(PipelineStep):  # type: ignore[misc]  # datatrove has no types
@@ -63,12 +62,10 @@ def failures(folder: Path) -> dict[int, str]:
 
 def _run_child(stage: Path, rank: int) -> tuple[str, int]:
     """What the child wrote to stderr, and its exit status."""
-    search_path = os.pathsep.join(filter(None, sys.path))
     command = [sys.executable, "-P", "-m", "brahma_datatrove.child", str(stage), str(rank)]
-    environment = {**os.environ, **_ONE_THREAD, "PYTHONPATH": search_path}
     with subprocess.Popen(
         command,
-        env=environment,
+        env=child_environment(),
         stdin=subprocess.PIPE,  # closes with this process, which ends the child
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,

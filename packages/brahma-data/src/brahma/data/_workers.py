@@ -1,24 +1,19 @@
 """Processes that tokenise: the parent says what, they read and encode, results come back in order.
 
-They are plain child processes on a pipe, not a `multiprocessing` pool: that one imports the user's main
-script again in every child, so a script without an `if __name__ == "__main__"` guard would start its
-training anew in each. A child ends when its pipe closes, so none outlives its parent.
+They are plain child processes (`brahma.data.children`): none outlives its parent.
 """
 
 from __future__ import annotations
 
-import os
-import signal
 import subprocess
-import sys
 import traceback
 from collections.abc import Iterable, Iterator
-from multiprocessing import Pipe
 from multiprocessing.connection import Connection, wait
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from brahma.core.errors import BrahmaError, DataError
+from brahma.data.children import cause_of_death, parent_connection, start_child
 
 if TYPE_CHECKING:
     from brahma.data._work import Tokenised, Tokeniser, Work
@@ -39,7 +34,7 @@ class Workers:
         self._processes: dict[Connection, subprocess.Popen[bytes]] = {}
         try:
             for _ in range(count):
-                connection, process = _start()
+                connection, process = start_child(__name__)
                 self._processes[connection] = process
             for connection in self._processes:
                 self._send(connection, tokeniser)
@@ -101,14 +96,10 @@ class Workers:
         return answer
 
     def _died(self, connection: Connection, work: Work | None) -> DataError:
-        status = self._processes[connection].wait()
-        why = f"it ended with status {status}"
-        if status < 0:
-            why = f"it was killed by {signal.Signals(-status).name}"
         return DataError(
             "a process that tokenises died",
             where=work.where if work else None,
-            why=why + "; SIGKILL mostly means that memory ran out" * (status == -signal.SIGKILL),
+            why=cause_of_death(self._processes[connection]),
             hint="set data_config.workers to a smaller number, or to 1 to tokenise in the main process",
         )
 
@@ -117,22 +108,7 @@ class Workers:
             connection.close()
             process.kill()
         for process in self._processes.values():
-            process.wait()
-
-
-def _start() -> tuple[Connection, subprocess.Popen[bytes]]:
-    ours, theirs = Pipe()
-    one_thread = {"TOKENIZERS_PARALLELISM": "false", "RAYON_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
-    search_path = os.pathsep.join(filter(None, sys.path))
-    process = subprocess.Popen(
-        [sys.executable, "-P", "-m", __name__, str(theirs.fileno())],
-        pass_fds=[theirs.fileno()],
-        env={**os.environ, **one_thread, "PYTHONPATH": search_path},
-        stdin=subprocess.DEVNULL,
-        start_new_session=True,  # Ctrl-C reaches the parent alone, which then ends its children
-    )
-    theirs.close()
-    return ours, process
+            process.communicate()
 
 
 def _serve(connection: Connection) -> None:
@@ -155,4 +131,4 @@ def _answer(tokeniser: Tokeniser, work: Work) -> Tokenised | Exception:
 
 
 if __name__ == "__main__":
-    _serve(Connection(int(sys.argv[1])))
+    _serve(parent_connection())

@@ -6,7 +6,7 @@ import traceback
 from multiprocessing.connection import Connection
 
 from brahma.core.errors import BrahmaError
-from brahma.data._children import parent_connection
+from brahma.data.children import parent_connection
 
 
 def _serve(connection: Connection) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 from brahma.core.config.sections import Count, Section
 from brahma.core.errors import DataError
 from brahma.core.progress import progress
-from brahma.data._children import cause_of_death, start_child
+from brahma.data.children import cause_of_death, start_child
 
 if TYPE_CHECKING:
     from brahma.core.progress import Task

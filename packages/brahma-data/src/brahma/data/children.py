@@ -17,14 +17,18 @@ from multiprocessing.connection import Connection
 _ONE_THREAD = {"TOKENIZERS_PARALLELISM": "false", "RAYON_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
 
 
+def child_environment() -> dict[str, str]:
+    """For a Python process that imports what this one does, and has one thread."""
+    return {**os.environ, **_ONE_THREAD, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+
+
 def start_child(module: str) -> tuple[Connection, subprocess.Popen[bytes]]:
     """Start `python -m module NUMBER`, which opens its end with `parent_connection`."""
     ours, theirs = Pipe()
-    search_path = os.pathsep.join(filter(None, sys.path))
     process = subprocess.Popen(
         [sys.executable, "-P", "-m", module, str(theirs.fileno())],
         pass_fds=[theirs.fileno()],
-        env={**os.environ, **_ONE_THREAD, "PYTHONPATH": search_path},
+        env=child_environment(),
         stdin=subprocess.PIPE,  # closes with this process, whatever ends it
         start_new_session=True,  # Ctrl-C reaches the parent alone, which then ends its children
     )
@@ -34,7 +38,7 @@ def start_child(module: str) -> tuple[Connection, subprocess.Popen[bytes]]:
 
 def parent_connection() -> Connection:
     """In the child: the pipe to its parent. From now on this process ends when the parent does."""
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    end_with_parent()
     return Connection(int(sys.argv[1]))
 
 
@@ -47,6 +51,11 @@ def cause_of_death(process: subprocess.Popen[bytes]) -> str:
     return why + "; SIGKILL mostly means that memory ran out" * (status == -signal.SIGKILL)
 
 
-def _end_with_parent() -> None:
+def end_with_parent() -> None:
+    """In a child whose standard input is a pipe: from now on it ends when its parent does."""
+    threading.Thread(target=_wait_for_the_end, daemon=True).start()
+
+
+def _wait_for_the_end() -> None:
     os.read(0, 1)  # returns when the other end is closed: nothing is ever written there
     os._exit(1)
