@@ -25,8 +25,8 @@ DATA_MISTAKES = [
     row(
         "preference rows",
         '{"prompt": "a", "chosen": "b", "rejected": "c"}\n',
-        "fits no known format",
-        "preference data",
+        "preference data, 'chosen' and 'rejected'",
+        "--map chosen=completion --drop-keys rejected",
     ),
     row(
         "calls of tools",

@@ -52,6 +52,9 @@ def parse_row(raw: RawRow, layout: Layout) -> Row:
             _fail("the text is empty", where, "Take the row out, or set on_bad_row to skip")
         return Row(kind, raw.source, raw.line, raw.offset, text=text)
     value = cast("dict[str, object]", raw.value)
+    if value.get("label") is False:  # Kahneman-Tversky optimisation: https://arxiv.org/abs/2402.01306
+        message = "the row is marked as a bad answer ('label' is false), as in preference data"
+        _fail(message, where, "Take the row out, or set on_bad_row to skip; the others are good to train on")
     if kind == "chat":
         return Row(kind, raw.source, raw.line, raw.offset, messages=_conversation(value, layout, where))
     prompt, completion = (_string(value, key, where) for key in KEYS["completion"])

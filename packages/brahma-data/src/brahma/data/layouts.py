@@ -11,6 +11,8 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal, TypeAlias, cast
 
@@ -45,19 +47,29 @@ _EXPECTED = (
     'Expected {"text"}, {"messages"}, {"prompt", "completion"}, '  # one line in an error
     '{"instruction", "output"} or {"conversations"}'
 )
-_ASKING = ("question", "query", "problem", "input", "instruction")
-_ANSWERING = ("answer", "response", "reply", "solution", "output", "target")
+_PREFERENCE = ("chosen", "rejected")
+"""A row with both holds preferences, whatever stands beside them."""
+_ASKING = ("prompt", "question", "query", "problem", "input", "instruction")
+_ANSWERING = ("completion", "answer", "response", "reply", "solution", "output", "target")
+_RUNNING = ("content", "body", "document", "article", "passage")
 
 
 def layouts_of(value: Value) -> list[Layout]:
-    """Every layout whose keys the row has. Of several, those count whose keys are not null."""
+    """Every layout whose keys the row has, but none for preferences. Of several, those that are not null."""
     if isinstance(value, str):
         return ["text"]
+    if is_preference(value):
+        return []
     found = [layout for layout, keys in KEYS.items() if all(key in value for key in keys)]
     if len(found) < 2:
         return found
     filled = [layout for layout in found if all(value[key] is not None for key in KEYS[layout])]
     return filled or found
+
+
+def is_preference(value: Value) -> bool:
+    """Whether the row holds a better and a worse answer: one that trains on the rest of it trains on half."""
+    return not isinstance(value, str) and all(value.get(key) is not None for key in _PREFERENCE)
 
 
 def layout_of(value: Value, *, where: str | None = None) -> Layout:
@@ -115,21 +127,50 @@ def with_texts(value: Value, layout: Layout, texts: Sequence[str]) -> str | dict
 
 
 def unknown_layout(value: Mapping[str, object], *, where: str | None = None) -> RowError:
-    """What to say about a row that has the keys of no layout."""
+    """What to say about a row that has the keys of no layout, or preferences."""
     keys = [str(key) for key in value]
-    known = [key for group in KEYS.values() for key in group]
     found = f"keys found: {', '.join(keys)}" if keys else "the row is empty"
-    hint = _EXPECTED
-    if "chosen" in keys or "rejected" in keys:
-        hint = f"This looks like preference data, which a later version will read. {_EXPECTED}"
-    elif pair := _pair_in(keys):
-        hint = (
-            f'Rename "{pair[0]}" to "prompt" and "{pair[1]}" to "completion" '
-            f"(docs/how-to/prepare-data.md has the lines for it). {_EXPECTED}"
-        )
-    elif close := next((near for key in keys if (near := nearest(key, known)) and near != key), None):
-        hint = f"Did you mean {close!r}? {_EXPECTED}"
+    if is_preference(value):
+        return _preference(value, found, where)
+    names = _new_names(keys)
+    if not names:
+        hint = f"{_EXPECTED}; `brahma data convert` renames keys with --map OLD=NEW"
+        return RowError("the row fits no known format", where=where, why=found, hint=hint)
+    close = next((new for old, new in names.items() if nearest(old, [new])), None)
+    asked = f"Did you mean {close!r}? " if close else ""
+    renames = " and ".join(f'"{old}" to "{new}"' for old, new in names.items())
+    hint = f"{asked}Rename {renames}: {_renaming(names, where)}"
     return RowError("the row fits no known format", where=where, why=found, hint=hint)
+
+
+def _preference(value: Mapping[str, object], found: str, where: str | None) -> RowError:
+    """Preferences are refused by name; of pairs, the better answers can be had."""
+    hint = "Take the row out: no method of this version learns from preference data"
+    if "prompt" in value and "completion" not in value and isinstance(value["chosen"], str):
+        better = f"{_renaming({'chosen': 'completion'}, where)} --drop-keys rejected"
+        hint = f"No method of this version learns from preference data. The better answers alone: {better}"
+    message = "the row holds preference data, 'chosen' and 'rejected'"
+    return RowError(message, where=where, why=found, hint=hint)
+
+
+def _new_names(keys: Sequence[str]) -> dict[str, str]:
+    """How the keys would have to be called, by what they are often called elsewhere; empty: no idea."""
+    if pair := _pair_in(keys):
+        return {old: new for old, new in zip(pair, KEYS["completion"], strict=True) if old != new}
+    known = [key for group in KEYS.values() for key in group]
+    close = {key: near for key in keys if (near := nearest(key, known)) and near != key and near not in keys}
+    if close:
+        return close
+    running = _named(keys, _RUNNING)
+    return {running: "text"} if running else {}
+
+
+def _renaming(names: Mapping[str, str], where: str | None) -> str:
+    """The command that renames keys in the file of the row."""
+    source = (where or "").rpartition(":")[0]
+    of = shlex.quote(source) if source and not source.startswith("<") else "FILE"
+    pairs = shlex.quote(",".join(f"{old}={new}" for old, new in names.items()))
+    return f"brahma data convert {of} --output renamed.jsonl --map {pairs}"
 
 
 def type_name(value: object) -> str:
@@ -140,9 +181,15 @@ def type_name(value: object) -> str:
 
 def _pair_in(keys: Sequence[str]) -> tuple[str, str] | None:
     """The keys of a question and its answer, as they are often called."""
-    asking = next((key for key in _ASKING if key in keys), None)
-    answering = next((key for key in _ANSWERING if key in keys), None)
+    asking, answering = _named(keys, _ASKING), _named(keys, _ANSWERING)
     return (asking, answering) if asking and answering else None
+
+
+def _named(keys: Sequence[str], names: Sequence[str]) -> str | None:
+    """The key that is one of the names, or whose last word is: `Best Answer` is an `answer`."""
+    called = {re.split(r"[\W_]+", key.casefold())[-1]: key for key in reversed(keys)}
+    called |= {key.casefold(): key for key in reversed(keys)}
+    return next((called[name] for name in names if name in called), None)
 
 
 def _paths(value: Mapping[str, object], layout: Layout, where: str | None) -> Iterator[_Path]:

@@ -9,7 +9,7 @@ from typing import cast
 from brahma.core.errors import RowError
 from brahma.data.cleaning.job import Job
 from brahma.data.cleaning.tasks import Part
-from brahma.data.layouts import Layout, Value, layout_of, layouts_of, texts_of
+from brahma.data.layouts import Layout, Value, is_preference, layout_of, layouts_of, texts_of, unknown_layout
 from brahma.data.readers import ReadOptions, reader_of
 from brahma.data.rows import BadRow, RawRow, place
 
@@ -69,22 +69,28 @@ class _Recogniser:
 
     def __call__(self, row: RawRow) -> Found | BadRow:
         try:
-            layout = self._wanted or self._layout_of(row.value)
+            if is_preference(row.value):
+                raise unknown_layout(cast("Mapping[str, object]", row.value), where=_where(row))
+            layout = self._wanted or self._layout_of(row)
             texts = texts_of(row.value, layout)
         except RowError as error:
-            error.where = place(row.source, row.line)
+            error.where = _where(row)
             return BadRow(row.source, row.line, row.offset, error)
         if not any(text and not text.isspace() for text in texts):
-            empty = RowError("the text is empty", where=place(row.source, row.line), hint="Take the row out")
+            empty = RowError("the text is empty", where=_where(row), hint="Take the row out")
             return BadRow(row.source, row.line, row.offset, empty)
         return Found(row.line, layout, row.value, texts, "", row.repairs)
 
-    def _layout_of(self, value: Value) -> Layout:
-        keys = ("",) if isinstance(value, str) else tuple(value)
+    def _layout_of(self, row: RawRow) -> Layout:
+        keys = ("",) if isinstance(row.value, str) else tuple(row.value)
         if keys != self._keys:
-            self._layout = layout_of(value)
+            self._layout = layout_of(row.value, where=_where(row))
             self._keys = keys if len(layouts_of(dict.fromkeys(keys, ""))) < 2 else ()
         return self._layout
+
+
+def _where(row: RawRow) -> str:
+    return place(row.source, row.line)
 
 
 def _piece(row: RawRow) -> Found:
