@@ -276,9 +276,21 @@ class TestTextIntoTurns:
         rule = dict(self.report.lines())["rule     "]
         assert rule.startswith("transcript: each turn begins with its speaker's name")
 
+    def test_each_paragraph_of_prose_is_continued_by_the_next(self, tmp_path: Path) -> None:
+        assert self.chat(tmp_path, "\nThe sea\nis salt.\n\nIt is wide.\n \n\nAnd deep.\n") == [
+            ["Continue this text:\n\nThe sea\nis salt.", "It is wide."],
+            ["Continue this text:\n\nIt is wide.", "And deep."],
+        ]
+        assert dict(self.report.lines())["rule     "].startswith("continue: each paragraph asks")
+        assert self.report.notes == {}
+
+    def test_one_paragraph_has_nothing_to_continue_with(self, tmp_path: Path) -> None:
+        with pytest.raises(RowError, match="a document of one paragraph has none to continue with"):
+            self.chat(tmp_path, "alone\nin the world", rule="continue")
+
     def test_the_title_of_prose_asks_and_that_is_said(self, tmp_path: Path) -> None:
-        assert self.chat(tmp_path, "\nThe sea\n\nIt is salt.\n\nIt is wide.\n") == [
-            ["The sea", "It is salt.\n\nIt is wide."]
+        assert self.chat(tmp_path, "\nThe sea\n\nIt is salt.\nIt is wide.\n") == [
+            ["The sea", "It is salt.\nIt is wide."]
         ]
         rule = dict(self.report.lines())["rule     "]
         assert rule.startswith("title: the first paragraph of a document asks")

@@ -13,6 +13,7 @@ import click
 from brahma.core.errors import ConfigError
 from brahma.core.layout import columns_of, hanging
 from brahma.core.suggest import suggestion
+from brahma.data.commands import _options
 from brahma.data.commands._stopping import tidy_at_sigterm
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ _TURNS = 4
 )
 @click.option(
     "--rule",
-    type=click.Choice(["auto", "transcript", "title", "prompt", "join"]),
+    type=click.Choice(["auto", "transcript", "title", "continue", "prompt", "join"]),
     default="auto",
     show_default=True,
     help="How text becomes turns, or turns text.",
@@ -76,13 +77,7 @@ _TURNS = 4
     show_default=True,
     help="What one document is in plain text.",
 )
-@click.option(
-    "--on-bad-row",
-    type=click.Choice(["error", "skip"]),
-    default="error",
-    show_default=True,
-    help="What a malformed row does: stop, or be left out.",
-)
+@_options.on_bad_row
 @click.option(
     "--input-ending", metavar="ENDING", help="Of standard input, as .csv, if its first bytes do not tell."
 )

@@ -61,7 +61,8 @@ def convert(
             container (`jsonl`, `json`, `csv`, `tsv`, `parquet`). None or a container keeps the layout.
         layout: of the rows read, where their keys fit more than one.
         rule: how turns are built of running text, or running text of turns; see `RULES`. `auto`:
-            `transcript` where the first line of the text names a speaker, else `title`.
+            `transcript` where the first line of the text names a speaker, `continue` for a `.txt` file of
+            three paragraphs or more that is one document, else `title`.
         prompt: the request to which each document is the answer, for the rule `prompt`.
         speakers: names in a transcript -> roles, instead of the known names.
         system: what becomes of a system turn: `keep` where there is a place for it, `prompt` puts it before
@@ -146,10 +147,11 @@ class _Job:
         is_text = split_ending(file.name)[0] == ".txt" and self.target.layout not in (None, "text")
         if is_text and self.document == "auto":
             if self.options.rule == "auto":
-                self._settle_rule(first_lines(file), str(file))
+                self._settle_rule(first_lines(file), str(file), whole_file=True)
             if self.options.rule == "transcript":
                 return talks_of(file, self.options.speakers, self.notes)
-            self.notes["file taken as one document (--text-document blank_line or line cuts it up)"] += 1
+            if self.options.rule != "continue":
+                self.notes["file taken as one document (--text-document blank_line or line cuts it up)"] += 1
         return read_rows(file, text_document="file" if self.document == "auto" else self.document)
 
     def _convert(self, unit: RawRow | BadRow | Talk, write: Write) -> None:
@@ -217,9 +219,10 @@ class _Job:
             self._settle_rule(row.text.split("\n"), row.where)
         yield from rows_of(form_of(row, value, layout, self.notes), target, self.options, self.notes)
 
-    def _settle_rule(self, lines: Iterable[str], where: str) -> None:
+    def _settle_rule(self, lines: Iterable[str], where: str, *, whole_file: bool = False) -> None:
         """Choose the rule by the first text; it holds for all."""
-        self.options = replace(self.options, rule=rule_for(lines, self.options, where))
+        rule = rule_for(lines, self.options, where, whole_file=whole_file)
+        self.options = replace(self.options, rule=rule)
 
     def report(self) -> ConversionReport:
         """What was done."""

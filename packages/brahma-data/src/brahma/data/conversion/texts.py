@@ -11,7 +11,7 @@ from brahma.core.errors import DataError, RowError
 from brahma.data._streams import decoded, lines
 from brahma.data.conversion.forms import Talk
 from brahma.data.conversion.options import Options
-from brahma.data.conversion.rules import Rule
+from brahma.data.conversion.rules import Rule, has_paragraphs
 from brahma.data.conversion.transcripts import LOOKED_AT, Transcript, looks_like
 from brahma.data.conversion.ways import Notes, count_unheeded
 from brahma.data.readers import ReadOptions, TextDocument
@@ -20,22 +20,28 @@ from brahma.data.rows import BadRow, Role
 TextUnit = Literal["auto"] | TextDocument
 
 
-def rule_for(lines: Iterable[str], options: Options, where: str) -> Rule:
+def rule_for(lines: Iterable[str], options: Options, where: str, *, whole_file: bool = False) -> Rule:
     """What `auto` means for a text, by its first lines.
+
+    Args:
+        whole_file: the text is a plain text file that is one document.
 
     Raises:
         DataError: speakers are named in it, yet it begins with what nobody says.
     """
     if options.prompt is not None:
         return "prompt"
-    likeness = looks_like(lines)
+    first = list(lines)
+    likeness = looks_like(first)
     if likeness == "partly":
         raise DataError(
             "speakers are named in the text, but it begins with what nobody says",
             where=where,
             hint="--rule transcript names the lines that do not fit; --rule title takes all of it as prose",
         )
-    return "transcript" if likeness == "yes" else "title"
+    if likeness == "yes":
+        return "transcript"
+    return "continue" if whole_file and has_paragraphs(first) else "title"
 
 
 def first_lines(source: Path) -> list[str]:

@@ -10,7 +10,7 @@ from typing import cast, get_args
 from brahma.core.errors import RowError
 from brahma.data.conversion.forms import OWN_KEYS, Form, Pair, Running, Talk, Turn, WouldLoseError
 from brahma.data.conversion.options import Options
-from brahma.data.conversion.rules import by_prompt, by_title, joined
+from brahma.data.conversion.rules import by_continuation, by_prompt, by_title, joined
 from brahma.data.conversion.transcripts import Transcript, transcript_of
 from brahma.data.layouts import KEYS, Layout, layouts_of
 from brahma.data.rows import BadRow
@@ -160,6 +160,8 @@ def _talks(form: Form, options: Options, notes: Notes) -> Iterator[Talk | BadRow
 def _built(document: Running, options: Options, notes: Notes) -> Iterator[Talk | BadRow]:
     if options.rule == "title":
         yield by_title(document)
+    elif options.rule == "continue":
+        yield from by_continuation(document)
     elif options.rule == "prompt":
         yield by_prompt(document, cast(str, options.prompt))
     else:
