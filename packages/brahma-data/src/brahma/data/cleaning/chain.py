@@ -46,10 +46,11 @@ def build_steps(profile: Profile) -> tuple[Step, ...]:
     Raises:
         BrahmaError: a step is not installed, or cannot be built.
     """
-    return tuple(_build(profile, number) for number in range(len(profile.steps)))
+    return tuple(build_step(profile, number) for number in range(len(profile.steps)))
 
 
-def _build(profile: Profile, number: int) -> Step:
+def build_step(profile: Profile, number: int) -> Step:
+    """One of them. Raises: as `build_steps`."""
     entry = profile.entry(number)
     build = get_plugins().load("filter", entry.name)
     try:

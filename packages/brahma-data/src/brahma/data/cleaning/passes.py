@@ -13,14 +13,14 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from brahma.data.cleaning.chain import Chain, Judge, Step, build_steps, without_figures
+from brahma.data.cleaning.chain import Chain, Judge, Step, build_step, build_steps, without_figures
 from brahma.data.cleaning.contract import Document, Dropped
 from brahma.data.cleaning.counts import READ, Counts, Sample, size_of
 from brahma.data.cleaning.job import Job, loaded_job, write_json
 from brahma.data.cleaning.reading import Found, read_part
 from brahma.data.cleaning.spool import Record, SpoolWriter, read_records
 from brahma.data.layouts import texts_of, with_texts
-from brahma.data.rows import BadRow, place
+from brahma.data.rows import BadRow
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class DecideTask:
 
     def __call__(self, task: int) -> None:
         job = loaded_job(self.folder, self.fingerprint)
-        step = _steps_of(job)[self.step]
+        step = build_step(job.profile, self.step)
         done = job.step_folder(step.name) / "decided.json"
         if not done.exists():
             step.corpus.decide(job.step_folder(step.name), tasks=len(job.tasks))
@@ -212,8 +212,8 @@ class _Pass:
         counted.dropped[why.reason] += 1
         self._counts.source(source).dropped[READ] += 1
         if counted.wants(why.reason, {}):
-            where = row.error.where or place(row.source, row.line)
-            counted.samples.append(Sample(why.reason, where, why.detail, ""))
+            where = f"{self._job.sources[source].name}:{row.line}"
+            counted.samples.append(Sample(why.reason, where, why.detail, "", row.error.hint or ""))
         self._reject(Rejected(number, source, row.line, READ, why.reason, why.detail, None), 0)
 
     def _reject(self, rejected: Rejected, size: int) -> None:

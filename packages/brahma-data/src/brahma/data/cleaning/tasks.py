@@ -12,9 +12,11 @@ from pathlib import Path
 from brahma.data._streams import open_stream, pieces, sniffed
 from brahma.data.readers import ReadOptions, TextDocument
 
-TASK_BYTES = 8 << 20
-"""Input bytes of a task, about; of big inputs it grows so that there are not too many tasks."""
-MOST_TASKS = 2_000
+TASK_BYTES = 1 << 20
+"""Input bytes of a task, at least; they grow with the input, so that there are not too many tasks."""
+ENOUGH_TASKS, MOST_TASKS = 64, 2_000
+"""More than the first only where tasks would be larger than `_LARGE`: many let processes end together."""
+_LARGE = 8 << 20
 _LINE_BASED = (".jsonl", ".ndjson")
 _CLOSE = 8
 """The places where a task may end are this many times closer than tasks are long."""
@@ -59,7 +61,8 @@ Task = tuple[Part, ...]
 
 def cut(sources: Sequence[Source], text_document: TextDocument) -> list[Task]:
     """All tasks, in reading order."""
-    wanted = max(TASK_BYTES, sum(source.size for source in sources) // MOST_TASKS)
+    total = sum(source.size for source in sources)
+    wanted = max(TASK_BYTES, min(_LARGE, total // ENOUGH_TASKS), total // MOST_TASKS)
     tasks: list[Task] = []
     held: list[Part] = []
     held_bytes = 0
@@ -107,10 +110,12 @@ def _row_starts(path: Path, text_document: TextDocument) -> Iterator[tuple[int, 
     """Offset and line of the first row after every so many bytes."""
     is_paragraphs = path.suffix.lower() == ".txt" and text_document == "blank_line"
     ends = (b"\n\n", b"\n\r\n") if is_paragraphs else (b"\n",)
-    held, offset, line = b"", 0, 1
+    held, offset, line = b"", 0, 1  # bytes that may begin an end of a row; where they begin
     with open_stream(path) as stream:
         while block := stream.read(TASK_BYTES // _CLOSE):
             held += block
             at = max(held.rfind(end) + len(end) if end in held else 0 for end in ends)
-            offset, line, held = offset + at, line + held.count(b"\n", 0, at), held[at:]
-            yield offset, line
+            if at:
+                yield offset + at, line + held.count(b"\n", 0, at)
+            passed = max(at, len(held) - len(ends[-1]) + 1)
+            offset, line, held = offset + passed, line + held.count(b"\n", 0, passed), held[passed:]
