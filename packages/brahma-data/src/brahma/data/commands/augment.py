@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Literal, cast, get_args
+from typing import Any, Literal, cast
 
 import click
 
 from brahma.core.errors import ConfigError
+from brahma.data.commands import _common_options
 from brahma.data.readers import TextDocument
 
 _FILE = click.Path(path_type=Path)
@@ -52,20 +53,8 @@ _FILE = click.Path(path_type=Path)
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="The same one gives the same output.")
 @click.option("--rejected", type=_FILE, help="Write the variants that were not taken here, with the reasons.")
-@click.option(
-    "--text-document",
-    type=click.Choice(get_args(TextDocument)),
-    default="file",
-    show_default=True,
-    help="What one document is in a .txt file.",
-)
-@click.option(
-    "--on-bad-row",
-    type=click.Choice(["error", "skip"]),
-    default="error",
-    show_default=True,
-    help="What a row that cannot be read does: stop, or be left out.",
-)
+@_common_options.text_document
+@_common_options.on_bad_row
 @click.option(
     "--max-failures",
     type=int,

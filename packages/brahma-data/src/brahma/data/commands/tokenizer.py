@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from brahma.core.config.sections import TokenizerTraining
+from brahma.data.commands import _common_options
 
 _DEFAULTS = TokenizerTraining()
 
@@ -31,13 +32,7 @@ _DEFAULTS = TokenizerTraining()
 @click.option(
     "--max-bytes", type=int, default=_DEFAULTS.max_bytes, show_default=True, help="Text read at most."
 )
-@click.option(
-    "--on-bad-row",
-    type=click.Choice(["error", "skip"]),
-    default="error",
-    show_default=True,
-    help="What a malformed row does: stop, or be left out.",
-)
+@_common_options.on_bad_row
 def train(
     data: tuple[str, ...], output: Path, vocab_size: int, min_frequency: int, max_bytes: int, on_bad_row: str
 ) -> None:
