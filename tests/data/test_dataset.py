@@ -218,7 +218,7 @@ def test_a_file_that_changes_under_an_open_data_set_is_named(tmp_path: Path) -> 
 
 
 def test_folders_globs_and_lists_of_files(tmp_path: Path) -> None:
-    for name in ("b/two.jsonl", "a/one.jsonl", ".hidden/no.jsonl", "a/.no.jsonl"):
+    for name in ("b/two.jsonl", "a/one.jsonl", ".hidden/no.jsonl", "a/.no.jsonl", "o.cleaning/no.json"):
         jsonl(tmp_path / name, {"text": name})
     (tmp_path / "README.md").write_text("not data")
     folder = Dataset.from_file(tmp_path)

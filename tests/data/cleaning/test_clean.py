@@ -123,6 +123,17 @@ def test_rows_that_cannot_be_read_are_dropped_by_the_step_read_and_named(tmp_pat
     assert rows_of(tmp_path / "out.jsonl")[1] == {"text": "latin é"}
     assert read.changed == 1
     assert len(read.counts) == 1
+    unknown = next(each for each in read.examples if each.reason == "the row fits no known format")
+    assert unknown.where.endswith("in.jsonl:6")
+    assert "--map OLD=NEW" in unknown.hint
+    assert f"hint: {unknown.hint}" in "\n".join(report_lines(report, None))
+
+
+def test_preferences_are_dropped_whatever_the_format(tmp_path: Path) -> None:
+    row = {"conversations": [{"from": "gpt", "value": "An answer."}], "chosen": "a", "rejected": "b"}
+    (tmp_path / "in.jsonl").write_text(json.dumps(row))
+    with pytest.raises(NothingLeftError, match="learns from preference data"):
+        _clean(tmp_path / "in.jsonl", steps=("upper",), format="sharegpt")
 
 
 def test_examples_show_what_is_masked_only_masked(tmp_path: Path) -> None:
@@ -138,7 +149,7 @@ def test_a_source_that_loses_more_than_half_is_warned_about_by_name(tmp_path: Pa
     write_rows(tmp_path / "bad.jsonl", ["tiny", "small", "a good document of its own"])
     report = _clean(tmp_path / "good.jsonl", tmp_path / "bad.jsonl", steps=("short",))
     assert len(report.warnings) == 1
-    assert "bad.jsonl loses 67% of its documents" in report.warnings[0]
+    assert "bad.jsonl loses 67% of its rows" in report.warnings[0]
     assert "short" in report.warnings[0]
 
 
@@ -262,3 +273,23 @@ def test_a_mistake_is_named_before_anything_is_written(
         clean(**options)  # type: ignore[arg-type]
     assert "hint:" in str(caught.value)
     assert sorted(tmp_path.glob("*")) == before
+
+
+@pytest.mark.parametrize("output", ["data/out.jsonl", "data/clean"])
+def test_an_output_within_the_input_folder_is_refused(tmp_path: Path, output: str) -> None:
+    (tmp_path / "data").mkdir()
+    write_rows(tmp_path / "data/in.jsonl", ["a plain document"])
+    with pytest.raises(DataError, match="lies within the input folder"):
+        clean("data", output, profile=profile_of(tmp_path, "upper"))
+    assert [path.name for path in Path("data").iterdir()] == ["in.jsonl"]
+
+
+@pytest.mark.parametrize("rejected", ["out.jsonl", "./out.jsonl", "link.jsonl"])
+def test_dropped_documents_never_replace_the_output(tmp_path: Path, rejected: str) -> None:
+    write_rows(tmp_path / "in.jsonl", ["a plain document"])
+    write_rows(tmp_path / "out.jsonl", ["an old document"])
+    (tmp_path / "link.jsonl").symlink_to("out.jsonl")
+    before = (tmp_path / "out.jsonl").read_bytes()
+    with pytest.raises(DataError, match="would replace the output"):
+        clean("in.jsonl", "out.jsonl", rejected=rejected, overwrite=True)
+    assert (tmp_path / "out.jsonl").read_bytes() == before

@@ -18,14 +18,18 @@ from brahma.data.readers import has_reader, reader_of, shown_suffixes
 _LISTED = 8
 """Names listed in an error at most."""
 
+_UNFINISHED = (".cleaning", ".augment")
+"""Endings of folders in which stopped work waits to be gone on with: no data of the user's."""
+
 _log = logging.getLogger(__name__)
 
 
 def expand_sources(paths: Iterable[str | Path]) -> tuple[Path, ...]:
     """Files that the paths, folders and globs stand for, in the order given; sorted within each.
 
-    A folder is searched to its depths for files with a known ending; hidden ones are passed over. `-` is
-    standard input. What is not there is looked for in `data/` of the working directory.
+    A folder is searched to its depths for files with a known ending; hidden ones, and the work of a stopped
+    command, are passed over. `-` is standard input. What is not there is looked for in `data/` of the working
+    directory.
 
     Raises:
         DataError: a path that does not exist, a folder or glob without data, an unknown ending, a file
@@ -100,7 +104,7 @@ def _folder(folder: Path) -> list[Path]:
 
 def _walk(folder: Path) -> Iterator[Path]:
     for root, folders, names in os.walk(folder):
-        folders[:] = [name for name in folders if not name.startswith(".")]
+        folders[:] = [name for name in folders if not name.startswith(".") and not name.endswith(_UNFINISHED)]
         yield from (Path(root, name) for name in names if not name.startswith("."))
 
 

@@ -112,6 +112,16 @@ def check_output(
     _check_folder(Path(os.path.realpath(path)).parent)
 
 
+def check_apart(path: Path, others: Iterable[str | Path], what: str) -> None:
+    """Refuse a second file that would replace the first.
+
+    Raises:
+        DataError: the path is one of the others.
+    """
+    if os.path.realpath(path) in map(os.path.realpath, others):
+        raise DataError(f"{what} would replace the output", where=str(path), hint="Name another file")
+
+
 def check_ending(output: Path) -> None:
     """Refuse a name whose ending nothing writes.
 

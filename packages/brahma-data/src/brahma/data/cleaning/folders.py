@@ -81,10 +81,10 @@ def enter(job: Job, *, overwrite: bool) -> str:
     """
     path = job.folder / _FINGERPRINT
     fingerprint = _fingerprint(job)
-    found = path.read_text("utf-8") if path.is_file() else None
+    found = path.read_text("utf-8") if path.is_file() else ""  # killed as it was written: ""
     if found == fingerprint:
         return fingerprint
-    if found is not None and not overwrite:
+    if found and not overwrite:
         raise DataError(
             "an unfinished cleaning lies here, of another input or profile, or by other versions",
             where=str(job.folder),

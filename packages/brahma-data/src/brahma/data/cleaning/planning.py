@@ -20,7 +20,7 @@ from brahma.data.cleaning.profile import Profile
 from brahma.data.cleaning.tasks import Source, cut
 from brahma.data.layouts import Layout
 from brahma.data.readers import TextDocument
-from brahma.data.writers import check_ending, check_output
+from brahma.data.writers import check_apart, check_ending, check_output
 
 STREAM = "-"
 """Standard input among the inputs, standard output as the output."""
@@ -77,16 +77,18 @@ def plan_job(wanted: Wanted, folder: Path) -> Job:
     if (folder / COUNTS).is_file():  # it was stopped while it wrote: what is there is its own
         wanted = replace(wanted, overwrite=True)
     sources, rejected = wanted.sources, wanted.rejected
+    to_file = wanted.output not in (None, STREAM)
+    outputs = _outputs(wanted, Path(wanted.output)) if wanted.output and to_file else ()
     if rejected is not None:
         check_output(rejected, inputs=[source.path for source in sources], overwrite=wanted.overwrite)
+        check_apart(rejected, [output.path for output in outputs], "the dropped documents")
         rejected = Path(os.path.abspath(rejected))
-    to_file = wanted.output not in (None, STREAM)
     return Job(
         folder=folder,
         profile=wanted.profile,
         sources=sources,
         tasks=tuple(cut(sources, wanted.text_document)),
-        outputs=_outputs(wanted, Path(wanted.output)) if wanted.output and to_file else (),
+        outputs=outputs,
         rejected=rejected,
         text_document=wanted.text_document,
         layout=wanted.layout,
@@ -97,6 +99,7 @@ def plan_job(wanted: Wanted, folder: Path) -> Job:
 def _outputs(wanted: Wanted, output: Path) -> tuple[Output, ...]:
     """What is written: one file, or, into a folder, one for each input file."""
     sources = wanted.sources
+    _check_outside(output, wanted.inputs)
     if not _is_folder(output):
         only = Output(Path(os.path.abspath(output)), tuple(range(len(sources))))
         _check([only], wanted)
@@ -113,6 +116,22 @@ def _outputs(wanted: Wanted, output: Path) -> tuple[Output, ...]:
     _make_folders(outputs)
     _check(outputs, wanted)
     return outputs
+
+
+def _check_outside(output: Path, inputs: Sequence[str | Path]) -> None:
+    """Refuse an output below an input folder: the same command, going on, would read it."""
+    for folder in (Path(each).expanduser() for each in inputs):
+        if folder.is_dir() and output.resolve() != folder.resolve() and _is_below(output, folder):
+            raise DataError(
+                "the output lies within the input folder",
+                where=str(output),
+                why=f"{folder} would hold the documents twice",
+                hint="Name an output beside the folder",
+            )
+
+
+def _is_below(path: Path, folder: Path) -> bool:
+    return path.resolve().is_relative_to(folder.resolve())
 
 
 def _ending_of(sources: Sequence[Source]) -> str:
