@@ -17,7 +17,7 @@ def test_a_paragraph_that_stands_earlier_is_taken_out_with_one_gap(tmp_path: Pat
     texts = [f"{SAME}\n\n{OTHER}\n", f" Head\n\n{SAME} \n \n\n  {THIRD}\n\n{OTHER}\n\nend\n"]
     assert run(TEN, tmp_path, documents_of(texts)) == [
         True,
-        Rewritten(f" Head\n \n\n  {THIRD}\n\nend\n", {"duplicate paragraph taken out": 2}),
+        Rewritten(f" Head\n \n\n  {THIRD}\n\nend\n", {"duplicate paragraphs taken out": 2}),
     ]
 
 
@@ -33,7 +33,7 @@ def test_short_paragraphs_stay(tmp_path: Path) -> None:
 def test_paragraphs_may_occur_as_often_as_is_said(tmp_path: Path) -> None:
     step = ExactParagraphs(ExactParagraphsOptions(min_characters=10, occurrences=2))
     found = run(step, tmp_path, documents_of([SAME, f"{OTHER}\n\n{SAME}", f"{THIRD}\n\n{SAME}"]))
-    assert found == [True, True, Rewritten(THIRD, {"duplicate paragraph taken out": 1})]
+    assert found == [True, True, Rewritten(THIRD, {"duplicate paragraphs taken out": 1})]
 
 
 def test_rows_of_several_texts_are_left_alone(tmp_path: Path) -> None:

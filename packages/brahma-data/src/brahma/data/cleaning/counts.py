@@ -22,12 +22,14 @@ class Sample:
         where: `file:line`.
         detail: what is particular to it.
         excerpt: the place in the text, as later steps leave it: what they mask is masked here.
+        hint: what to do about a row that cannot be read.
     """
 
     reason: str | None
     where: str
     detail: str
     excerpt: str
+    hint: str = ""
 
 
 @dataclass(slots=True)

@@ -11,7 +11,7 @@ from brahma.data.cleaning.job import Job
 from brahma.data.cleaning.tasks import Part
 from brahma.data.layouts import Layout, Value, is_preference, layout_of, layouts_of, texts_of, unknown_layout
 from brahma.data.readers import ReadOptions, reader_of
-from brahma.data.rows import BadRow, RawRow, place
+from brahma.data.rows import BadRow, RawRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ def read_part(job: Job, part: Part) -> Iterator[Found | BadRow]:
     """
     source = job.sources[part.source]
     options = ReadOptions(job.text_document, part.start, part.line, part.end, lenient=True)
-    recognise = _Recogniser(cast("Layout | None", job.layout))
+    recognise = _Recogniser(cast("Layout | None", job.layout), source.name)
     for row in reader_of(source.path)(source.path, options):
         if part.end is not None and row.offset >= part.end:
             return
@@ -60,37 +60,38 @@ class _Recogniser:
 
     Args:
         layout: of all rows; None: each is recognised.
+        name: of the file, as the report has it.
     """
 
-    def __init__(self, layout: Layout | None) -> None:
+    def __init__(self, layout: Layout | None, name: str) -> None:
         self._wanted = layout
+        self._name = name
         self._keys: tuple[str, ...] = ()
         self._layout: Layout = "text"
 
     def __call__(self, row: RawRow) -> Found | BadRow:
         try:
             if is_preference(row.value):
-                raise unknown_layout(cast("Mapping[str, object]", row.value), where=_where(row))
+                raise unknown_layout(cast("Mapping[str, object]", row.value), where=self._where(row))
             layout = self._wanted or self._layout_of(row)
             texts = texts_of(row.value, layout)
         except RowError as error:
-            error.where = _where(row)
+            error.where = self._where(row)
             return BadRow(row.source, row.line, row.offset, error)
         if not any(text and not text.isspace() for text in texts):
-            empty = RowError("the text is empty", where=_where(row), hint="Take the row out")
+            empty = RowError("the text is empty", where=self._where(row), hint="Take the row out")
             return BadRow(row.source, row.line, row.offset, empty)
         return Found(row.line, layout, row.value, texts, "", row.repairs)
 
     def _layout_of(self, row: RawRow) -> Layout:
         keys = ("",) if isinstance(row.value, str) else tuple(row.value)
         if keys != self._keys:
-            self._layout = layout_of(row.value, where=_where(row))
+            self._layout = layout_of(row.value, where=self._where(row))
             self._keys = keys if len(layouts_of(dict.fromkeys(keys, ""))) < 2 else ()
         return self._layout
 
-
-def _where(row: RawRow) -> str:
-    return place(row.source, row.line)
+    def _where(self, row: RawRow) -> str:
+        return f"{self._name}:{row.line}"
 
 
 def _piece(row: RawRow) -> Found:

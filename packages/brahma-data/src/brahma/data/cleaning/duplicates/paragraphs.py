@@ -80,7 +80,7 @@ class ExactParagraphs:
             return Dropped(
                 "little left without duplicate paragraphs", f"{sum(gone)} taken out, {part:.0%} left"
             )
-        return Rewritten(left, {"duplicate paragraph taken out": sum(gone)})
+        return Rewritten(left, {"duplicate paragraphs taken out": sum(gone)})
 
 
 def _left(text: str, gone: list[int], min_characters: int) -> str:
