@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import runpy
 import sys
 from pathlib import Path
@@ -67,6 +68,18 @@ def test_sdk_train_names_the_best_checkpoint(
 ) -> None:
     run_script(monkeypatch, "sdk_train.py", "output")
     assert str(Run(clone / "output" / "runs" / "run-1").best) in capsys.readouterr().out
+
+
+def test_prepare_data_cleans_splits_and_converts(
+    clone: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run_script(monkeypatch, "prepare_data.py", "output/data")
+    out = capsys.readouterr().out
+    assert "cleaned by the profile repair-chat: 24 of 24" in out
+    assert "validation: " in out
+    converted = (clone / "output" / "data" / "train_sharegpt.jsonl").read_text("utf-8").splitlines()
+    assert 15 < len(converted) < 24
+    assert "conversations" in json.loads(converted[0])
 
 
 def test_every_example_is_listed_in_the_readme() -> None:

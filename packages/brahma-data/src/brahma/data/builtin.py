@@ -137,7 +137,7 @@ def brahma_executors() -> Iterable[ExecutorEntry]:
 
 @hookimpl
 def brahma_commands() -> Iterable[CommandEntry]:
-    """`brahma tokenizer train` and `brahma data inspect`."""
+    """`brahma tokenizer train` and `brahma data …`."""
     yield CommandEntry(
         name="tokenizer train",
         target="brahma.data.commands.tokenizer:train",
