@@ -15,6 +15,7 @@ import click
 from brahma.core.console import print_warning
 from brahma.core.errors import EXIT_TERMINATED, ConfigError
 from brahma.core.layout import columns_of
+from brahma.data.commands import _common_options
 
 if TYPE_CHECKING:
     from brahma.data.cleaning.report import CleaningReport
@@ -37,14 +38,8 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 @click.option("--report", type=_FILE, help="File for the whole report, .json.")
 @click.option("--rejected", type=_FILE, help="File for the dropped documents, each with its reason.")
 @click.option("--format", type=click.Choice(_FORMATS), default="auto", show_default=True, help="Of the rows.")
-@click.option(
-    "--text-document",
-    type=click.Choice(["file", "blank_line", "line"]),
-    default="file",
-    show_default=True,
-    help="What one document is in plain text.",
-)
-@click.option("--workers", type=click.IntRange(min=1), help="Processes; else one for each core.")
+@_common_options.text_document
+@_common_options.workers
 @click.option("--executor", default="processes", show_default=True, help="Where the work runs.")
 @click.option("--executor-option", multiple=True, metavar="KEY=VALUE", help="An option of the executor's.")
 @click.option("--overwrite", is_flag=True, help="Replace an existing output; begin an unfinished one anew.")
@@ -64,11 +59,10 @@ def clean(
     profile does.
     """
     from brahma.data import clean as clean_files
-    from brahma.data.writers import check_output
 
     if not paths and not inputs:
         raise ConfigError("there is nothing to clean", hint="give files, folders or globs, or --input FILE")
-    check_output(report, inputs=[*paths, *inputs], overwrite=True)
+    check_report(report, inputs=[*paths, *inputs], beside=[output, options["rejected"]])
     work = partial(
         clean_files,
         [*paths, *inputs],
@@ -78,6 +72,16 @@ def clean(
         **options,
     )
     run_cleaning(work, report=report, to_stderr=output == "-")
+
+
+def check_report(report: Path | None, *, inputs: Sequence[str], beside: Sequence[str | Path | None]) -> None:
+    """Refuse a report's file that cannot be written, or that holds or will hold data."""
+    from brahma.data._sources import expand_sources
+    from brahma.data.writers import check_apart, check_output
+
+    if report is not None:
+        check_output(report, inputs=expand_sources(inputs), overwrite=True)
+        check_apart(report, [each for each in beside if each is not None], "the report")
 
 
 def run_cleaning(work: Callable[[], CleaningReport | None], *, report: Path | None, to_stderr: bool) -> None:
@@ -106,8 +110,10 @@ def _leave(_number: int, _frame: object) -> NoReturn:
 def _show(found: CleaningReport, file: Path | None, to_stderr: bool) -> None:
     from brahma.data.cleaning.job import write_json
     from brahma.data.cleaning.report_text import report_lines
+    from brahma.data.writers import check_apart
 
     if file is not None:
+        check_apart(file, found.outputs, "the report")
         write_json(file, found.to_dict())
     for line in report_lines(found, columns_of(sys.stderr if to_stderr else sys.stdout)):
         click.echo(line, err=to_stderr)

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from brahma.data.commands.clean import run_cleaning
+from brahma.data.commands import _common_options
+from brahma.data.commands.clean import check_report, run_cleaning
 
 if TYPE_CHECKING:
     from brahma.data.cleaning.dedup import Duplicates
@@ -26,14 +27,8 @@ _KINDS: tuple[Duplicates, ...] = ("exact", "paragraphs", "near")
 @click.option("--report-only", is_flag=True, help="Change nothing; show what would be done.")
 @click.option("--report", type=_FILE, help="File for the whole report, .json.")
 @click.option("--rejected", type=_FILE, help="File for the dropped documents, each with its reason.")
-@click.option(
-    "--text-document",
-    type=click.Choice(["file", "blank_line", "line"]),
-    default="file",
-    show_default=True,
-    help="What one document is in plain text.",
-)
-@click.option("--workers", type=click.IntRange(min=1), help="Processes; else one for each core.")
+@_common_options.text_document
+@_common_options.workers
 @click.option("--overwrite", is_flag=True, help="Replace an existing output; begin an unfinished one anew.")
 def dedup(
     paths: tuple[str, ...], output: str | None, report: Path | None, workers: int | None, **options: Any
@@ -43,9 +38,8 @@ def dedup(
     Without --exact, --paragraphs or --near: --exact and --near. Nothing else is changed.
     """
     from brahma.data import dedup as dedup_files
-    from brahma.data.writers import check_output
 
-    check_output(report, inputs=paths, overwrite=True)
+    check_report(report, inputs=paths, beside=[output, options["rejected"]])
     chosen: list[Duplicates] = [kind for kind in _KINDS if options.pop(kind)]
     work = partial(
         dedup_files,
