@@ -111,8 +111,8 @@ def test_the_command_says_what_it_made(tmp_path: Path) -> None:
     paths = [str(path) for path in corpus(tmp_path)]
     options = ["--tokenizer", str(tmp_path / "tokenizer"), "--output", str(tmp_path / "out")]
     result = CliRunner().invoke(tokenize, [*paths, *options], catch_exceptions=False)
-    assert "documents  4 of 4 rows; 0 skipped" in result.output
-    assert "as text    1 special tokens" in result.output
+    assert "rows        4 read, 4 tokenised, 0 skipped" in result.output
+    assert "as text     1 special tokens" in result.output
     assert "001-c" in result.output
     with pytest.raises(DataError, match="exists already"):
         CliRunner().invoke(tokenize, [*paths, *options], catch_exceptions=False)

@@ -120,7 +120,7 @@ def test_the_command_prints_text_and_json_and_draws(corpus: list[Path], tmp_path
         catch_exceptions=False,
     )  # fmt: skip
     assert "6 (4 text, 2 chat); 2 cannot be read" in text.stdout
-    assert "33.33% of the rows repeat an earlier one" in text.stdout
+    assert "33.3% of the rows repeat an earlier one" in text.stdout
     assert "drawn into" in text.stderr
     assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
     printed = CliRunner().invoke(command, [*paths, "--json"], catch_exceptions=False)

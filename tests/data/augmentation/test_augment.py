@@ -283,7 +283,7 @@ def test_the_command_says_what_happened(data: Path, output: Path) -> None:
     ]
     result = CliRunner().invoke(command, [*map(str, arguments), "--option", "toy.stop_after=9"])
     assert result.exit_code == 0, result.output
-    assert f"output    {output}: 10 originals + 10 variants" in result.output
+    assert f"written     {output}: 10 originals + 10 variants" in result.output
     assert "other (numbers): 0 rows written" in result.output
     assert "  1 not: something protected was changed" in result.output
 

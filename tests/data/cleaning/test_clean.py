@@ -123,17 +123,6 @@ def test_rows_that_cannot_be_read_are_dropped_by_the_step_read_and_named(tmp_pat
     assert rows_of(tmp_path / "out.jsonl")[1] == {"text": "latin é"}
     assert read.changed == 1
     assert len(read.counts) == 1
-    unknown = next(each for each in read.examples if each.reason == "the row fits no known format")
-    assert unknown.where.endswith("in.jsonl:6")
-    assert "--map OLD=NEW" in unknown.hint
-    assert f"hint: {unknown.hint}" in "\n".join(report_lines(report, None))
-
-
-def test_preferences_are_dropped_whatever_the_format(tmp_path: Path) -> None:
-    row = {"conversations": [{"from": "gpt", "value": "An answer."}], "chosen": "a", "rejected": "b"}
-    (tmp_path / "in.jsonl").write_text(json.dumps(row))
-    with pytest.raises(NothingLeftError, match="learns from preference data"):
-        _clean(tmp_path / "in.jsonl", steps=("upper",), format="sharegpt")
 
 
 def test_examples_show_what_is_masked_only_masked(tmp_path: Path) -> None:

@@ -36,7 +36,7 @@ def test_the_guides_command_runs_as_written() -> None:
     done = subprocess.run(GUIDE, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert Path("clean_data.txt").read_text() == "Café of <EMAIL>\n\nand more\n"
-    assert "profile    repair" in done.stdout
+    assert "profile     repair" in done.stdout
     assert "ann@" not in done.stdout
 
 
@@ -62,7 +62,7 @@ def test_nothing_left_shows_the_report_and_the_error(capsys: pytest.CaptureFixtu
     arguments = ("in.jsonl", "--output", "out.jsonl", "--profile", str(profile), "--report", "report.json")
     assert _run(*arguments, "--workers", "1") == 2
     out, err = capsys.readouterr()
-    assert "documents  0 of 1 kept (0.0%)" in out
+    assert "rows        0 of 1 kept (0.0%)" in out
     assert "error: in.jsonl: no document is left" in err
     assert json.loads(Path("report.json").read_text())["kept"] == 0
     assert not Path("out.jsonl").exists()
@@ -71,7 +71,7 @@ def test_nothing_left_shows_the_report_and_the_error(capsys: pytest.CaptureFixtu
 def test_a_source_that_loses_most_is_warned_about(capsys: pytest.CaptureFixture[str]) -> None:
     write_rows(Path("in.jsonl"), ["the same words"] * 3)
     assert _run("in.jsonl", "--output", "out.jsonl", "--profile", "repair", "--workers", "1") == 0
-    assert "warning: in.jsonl loses 67% of its documents" in capsys.readouterr().err
+    assert "warning: in.jsonl loses 67% of its rows" in capsys.readouterr().err
     assert len(rows_of(Path("out.jsonl"))) == 1
 
 
@@ -112,3 +112,24 @@ def test_a_profile_that_is_printed_is_a_profile() -> None:
         Path(f"{name}-copy.yaml").write_text(CliRunner().invoke(profiles, [name]).output)
         write_rows(Path("in.jsonl"), ["The lamp is lit at dusk, and the keeper writes down every ship. " * 9])
         _run("in.jsonl", "--report-only", "--profile", f"{name}-copy.yaml", "--workers", "1")
+
+
+@pytest.mark.parametrize(
+    ("report", "says"),
+    [
+        ("data/a.json", "also an input"),
+        ("out.json", "would replace the output"),
+        ("rejected.json", "would replace the output"),
+        ("out/a.json", "would replace the output"),
+    ],
+)
+def test_a_report_never_replaces_data(report: str, says: str, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("data").mkdir()
+    Path("data/a.json").write_text('[{"text": "a document"}]')
+    Path("out").mkdir()
+    output = "out" if report.startswith("out/") else "out.json"
+    assert _run("data", "--output", output, "--rejected", "rejected.json", "--report", report) == 2
+    assert says in capsys.readouterr().err
+    assert json.loads(Path("data/a.json").read_text()) == [{"text": "a document"}]
+    written = Path("out/a.json")
+    assert not written.exists() or json.loads(written.read_text()) == [{"text": "a document"}]

@@ -29,8 +29,8 @@ def test_the_guide_s_command(tmp_path: Path) -> None:
     (tmp_path / "my_data.txt").write_text("The sea\n\nIt is salt.\n")
     command = "-m brahma.tools.data_converter --input my_data.txt --output my_data.jsonl --format chat"
     done = subprocess.run([sys.executable, *command.split()], cwd=tmp_path, capture_output=True, text=True)
-    assert (done.returncode, done.stdout) == (0, "")
-    assert "rule     title" in done.stderr
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "rule        title" in done.stdout
     row = json.loads((tmp_path / "my_data.jsonl").read_text())
     assert [turn["content"] for turn in row["messages"]] == ["The sea", "It is salt."]
 
@@ -50,8 +50,8 @@ def test_options_reach_the_conversion(tmp_path: Path, capsys: pytest.CaptureFixt
     assert run("--input", tmp_path / "talk.txt", "--output", tmp_path / "out.csv", *options) == 0
     assert (tmp_path / "out.csv").read_text() == "prompt,completion\na,b\nc,d\n"
     captured = capsys.readouterr()
-    assert captured.out == ""
-    assert 'example  {"prompt": "a", "completion": "b"}' in captured.err
+    assert captured.err == ""
+    assert 'example     {"prompt": "a", "completion": "b"}' in captured.out
 
 
 def test_the_example_is_short_and_commands_no_terminal(
@@ -60,7 +60,7 @@ def test_the_example_is_short_and_commands_no_terminal(
     row = {"text": "\x1b[31m\x9b" + "x" * 500, "tags": list(range(9))}
     (tmp_path / "rows.jsonl").write_text(json.dumps(row))
     assert run(tmp_path / "rows.jsonl", "--output", tmp_path / "out.jsonl") == 0
-    shown = capsys.readouterr().err
+    shown = capsys.readouterr().out
     assert "… and 306 more characters" in shown
     assert "… and 5 more" in shown
     assert not {"\x1b", "\x9b"} & set(shown)
@@ -105,8 +105,8 @@ def test_a_split_is_shown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
     ]
     assert run_command(split, program="brahma data split", args=arguments) == 0
     shown = capsys.readouterr().out
-    assert "2 rows repeat the text of another" in shown
-    assert "2 rows were skipped" in shown
+    assert "2 rows repeat the text of an earlier one" in shown
+    assert "14 read, 12 written, 2 skipped" in shown
     assert "b.jsonl:7: the text is empty" in shown
 
 

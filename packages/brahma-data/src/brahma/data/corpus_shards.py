@@ -23,6 +23,7 @@ from brahma.core.errors import DataError
 from brahma.data._tokenise import Entry, tokenise
 from brahma.data.cache import MANIFEST, writing
 from brahma.data.encode import Encoder
+from brahma.data.report_text import labelled, numbers, place
 from brahma.data.shards import Shard, token_dtype
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 MANIFEST_VERSION = 1
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class CorpusShards:
     """What was written.
 
@@ -54,6 +55,32 @@ class CorpusShards:
     def total(self, key: str) -> int:
         """The sum over the sources."""
         return sum(source[key] for source in self.sources)
+
+    def lines(self, columns: int | None = None) -> Iterator[str]:
+        """What was written, as text."""
+        yield from labelled(self._facts(), columns)
+        if len(self.sources) > 1:
+            yield ""
+            rows = (
+                [source["path"], source["folder"], f"{source['documents']:,}", f"{source['tokens']:,}"]
+                for source in self.sources
+            )
+            yield from numbers(["source", "folder", "rows", "tokens"], rows, columns)
+
+    def _facts(self) -> Iterator[tuple[str, str]]:
+        read, done, skipped = (self.total(key) for key in ("rows", "documents", "skipped"))
+        yield "rows", f"{read:,} read, {done:,} tokenised, {skipped:,} skipped"
+        yield "tokens", f"{self.total('tokens'):,} ({self.manifest['dtype']})"
+        if spelt := self.total("spelt"):
+            yield "as text", f"{spelt:,} special tokens that rows spell out"
+        yield "written", place(self.folder)
+
+    def __repr__(self) -> str:
+        rows, tokens = self.total("documents"), self.total("tokens")
+        return f"CorpusShards({place(self.folder)}: {rows:,} rows, {tokens:,} tokens)"
+
+    def __str__(self) -> str:
+        return "\n".join(self.lines())
 
 
 def write_shards(

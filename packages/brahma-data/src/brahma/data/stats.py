@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from brahma.core.errors import DataError, RowError
 from brahma.core.progress import progress
+from brahma.core.sizes import size
 from brahma.data._sources import expand_sources
 from brahma.data.languages import language_of
 from brahma.data.layouts import layout_of, texts_of
@@ -50,7 +51,7 @@ _ODD_NAMES = {
 _LEVEL = 3  # of zstandard, its own default
 
 
-@dataclass
+@dataclass(repr=False)
 class Lengths:
     """How long things are, in bins.
 
@@ -70,6 +71,10 @@ class Lengths:
         self.count += 1
         self.total += length
         self.bins[int(math.log2(max(length, 1)) * BINS)] += 1
+
+    def __repr__(self) -> str:
+        middle = f", median {self.percentile(0.5):,}" if self.count else ""
+        return f"Lengths({self.count:,}: {self.least:,} to {self.most:,}{middle})"
 
     def __add__(self, other: Lengths) -> Lengths:
         if not (self.count and other.count):
@@ -95,7 +100,7 @@ class Lengths:
         return {"min": self.least, **points, "max": self.most, "mean": mean, "total": self.total}
 
 
-@dataclass
+@dataclass(repr=False)
 class SourceStats:
     """One file, or all of them together.
 
@@ -131,6 +136,9 @@ class SourceStats:
         """Bytes for each compressed one; running text has about 3, much above that repeats itself."""
         return self.bytes / self.compressed if self.compressed else 0.0
 
+    def __repr__(self) -> str:
+        return f"SourceStats({self.path}: {self.rows:,} rows, {size(self.bytes)} of text)"
+
     def __add__(self, other: SourceStats) -> SourceStats:
         mine, theirs = vars(self), vars(other)
         added = {key: mine[key] + theirs[key] for key in mine if key not in ("path", "named")}
@@ -156,7 +164,7 @@ class SourceStats:
         }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Statistics:
     """What a corpus is like.
 
@@ -178,6 +186,11 @@ class Statistics:
     duplicates: float
     exact: bool
     longest: tuple[tuple[int, str], ...]
+
+    def __repr__(self) -> str:
+        languages = ", ".join(name for name, _ in self.languages.most_common(3))
+        rows = f"{self.total.rows:,} rows, {size(self.total.bytes)} of text"
+        return f"Statistics({rows}, {self.duplicates:.1%} duplicates; {languages})"
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-able."""
@@ -219,10 +232,10 @@ def stats(
         for number, source in enumerate(sources):
             before = sum(sizes[:number])
 
-            def rows(source: Path = source, before: int = before, size: int = sizes[number]) -> Iterator[Any]:
+            def rows(source: Path = source, before: int = before, most: int = sizes[number]) -> Iterator[Any]:
                 for row in read_rows(source, text_document=text_document):
                     yield row
-                    task.update(before + min(row.offset, size))
+                    task.update(before + min(row.offset, most))
 
             found.append(looked.source(source, rows()))
     total = sum(found, SourceStats(f"{len(found)} files"))

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from brahma.data.report_text import labelled, place, share
+
 _EXAMPLES = 3  # of each kind that are shown
 _SHOWN = 160  # characters of an example
 
@@ -56,7 +58,7 @@ class TechniqueReport:
         self.refused = (self.refused + other.refused)[:_EXAMPLES]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class AugmentReport:
     """What went in and came out; `rows` = `chosen` + `left` added up.
 
@@ -85,22 +87,31 @@ class AugmentReport:
 
     def lines(self) -> Iterator[str]:
         """The report as text."""
-        yield f"output    {self.output}: {self.rows:,} originals + {self.written:,} variants"
-        left = "".join(f" + {count:,} {why}" for why, count in self.left.items())
-        yield f"rows      {self.rows:,} = {self.chosen:,} tried{left}"
-        if self.skipped:
-            yield f"skipped   {len(self.skipped):,} rows that could not be read: {self.skipped[0]}"
-        if self.resumed:
-            yield f"resumed   {self.resumed:,} batches had been done before"
+        yield from labelled(self._facts())
         for technique in self.techniques:
             yield ""
             yield from _lines_of(technique)
 
+    def _facts(self) -> Iterator[tuple[str, str]]:
+        left = "".join(f" + {count:,} {why}" for why, count in self.left.items())
+        yield "rows", f"{self.rows:,} = {self.chosen:,} tried{left}"
+        if self.skipped:
+            yield "skipped", f"{len(self.skipped):,} rows that could not be read: {self.skipped[0]}"
+        if self.resumed:
+            yield "resumed", f"{self.resumed:,} batches had been done before"
+        yield "written", f"{place(self.output)}: {self.rows:,} originals + {self.written:,} variants"
+
+    def __repr__(self) -> str:
+        return f"AugmentReport({place(self.output)}: {self.rows:,} originals + {self.written:,} variants)"
+
+    def __str__(self) -> str:
+        return "\n".join(self.lines())
+
 
 def _lines_of(report: TechniqueReport) -> Iterator[str]:
     yield f"{report.name} ({report.engine}): {report.rows:,} rows written"
-    share = f" ({report.accepted / report.tries:.0%})" if report.tries else ""
-    yield f"  {report.tries:,} passages tried, {report.accepted:,} accepted{share}"
+    taken = f" ({share(report.accepted, report.tries)})" if report.tries else ""
+    yield f"  {report.tries:,} passages tried, {report.accepted:,} accepted{taken}"
     for reason, count in report.reasons.most_common():
         yield f"  {count:,} not: {reason}"
     for source, variant in report.examples:

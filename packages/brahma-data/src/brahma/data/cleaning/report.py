@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from brahma.core.errors import DataError
+from brahma.core.sizes import size
 from brahma.data.cleaning.counts import READ, Counts, Sample, SourceCounts, StepCounts
 from brahma.data.cleaning.job import Job
 
@@ -71,9 +72,9 @@ class SourceReport:
         return self.rows > 0 and (self.kept < _HALF * self.rows or self.share < _HALF)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class CleaningReport:
-    """What a cleaning did, the same for any number of workers but for `seconds`.
+    """What a cleaning did, the same for any number of workers but for `seconds`. `print` shows all of it.
 
     Attributes:
         profile: its name or file.
@@ -117,6 +118,16 @@ class CleaningReport:
     def warnings(self) -> tuple[str, ...]:
         """The sources that lose more than half, by name, with the step that takes most of it."""
         return tuple(_warning(source) for source in self.sources if source.loses_most)
+
+    def __repr__(self) -> str:
+        kept = f"{self.kept:,} of {self.rows:,} rows kept"
+        return f"CleaningReport({self.profile}: {kept}, {size(self.bytes_out)} of {size(self.bytes_in)})"
+
+    def __str__(self) -> str:
+        """The report as the command shows it."""
+        from brahma.data.cleaning.report_text import report_lines
+
+        return "\n".join(report_lines(self, None))
 
     def to_dict(self) -> dict[str, Any]:
         """Everything, ready for JSON."""
@@ -173,10 +184,17 @@ def _by_count(counts: Mapping[str, int]) -> dict[str, int]:
 
 
 def _warning(source: SourceReport) -> str:
-    documents = 1 - source.kept / source.rows
-    lost = f"{documents:.0%} of its documents and {1 - source.share:.0%} of its bytes"
+    lost = f"{1 - source.kept / source.rows:.0%} of its rows"
+    if source.bytes_in:
+        lost += f" and {1 - source.share:.0%} of its bytes"
     most = next(iter(source.dropped), None)
-    return f"{source.name} loses {lost}" + (f", most by {most}" if most else "")
+    return f"{source.name} loses {lost}" + (f", most by the step {most}" if most else "")
+
+
+def _hint(most: StepReport) -> str:
+    """What to do about the step that left nothing."""
+    unread = next((each.hint for each in most.examples if each.hint), "")
+    return unread or "Choose another --profile, or take the step out of a copy: `brahma data profiles`"
 
 
 class NothingLeftError(DataError):
@@ -193,5 +211,5 @@ class NothingLeftError(DataError):
             "no document is left, and nothing was written",
             where=report.sources[0].name if len(report.sources) == 1 else None,
             why=f"{report.rows:,} read; most of it was dropped by the step {most.name}",
-            hint="Choose another --profile, or take the step out of a copy: `brahma data profiles`",
+            hint=_hint(most),
         )

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from brahma.core.layout import folded, table_lines
+from brahma.core.layout import folded
 from brahma.core.sizes import duration, size
 from brahma.data.cleaning.counts import Sample
 from brahma.data.cleaning.report import CleaningReport, SourceReport, StepReport
+from brahma.data.report_text import labelled, numbers, place, share
 
 _SOURCES = 30
 """Input files that are listed; those that lose most come first when there are more."""
@@ -19,7 +20,7 @@ def report_lines(report: CleaningReport, columns: int | None) -> Iterator[str]:
     Args:
         columns: the width of the terminal; None where nothing has to fit.
     """
-    yield from _head(report, columns)
+    yield from labelled(_head(report), columns)
     yield ""
     yield from _steps(report.steps, columns)
     for step in report.steps:
@@ -32,18 +33,17 @@ def report_lines(report: CleaningReport, columns: int | None) -> Iterator[str]:
         yield from _folded(f"note: {note}", columns)
 
 
-def _head(report: CleaningReport, columns: int | None) -> Iterator[str]:
-    why = f": {report.why}" if report.why else ""
-    yield from _folded(f"profile    {report.profile}{why}", columns, "           ")
-    yield f"documents  {report.kept:,} of {report.rows:,} kept ({_share(report.kept, report.rows)})"
-    share = _share(report.bytes_out, report.bytes_in)
-    yield f"text       {size(report.bytes_out)} of {size(report.bytes_in)} kept ({share})"
+def _head(report: CleaningReport) -> Iterator[tuple[str, str]]:
+    yield "profile", report.profile + (f": {report.why}" if report.why else "")
+    yield "rows", f"{report.kept:,} of {report.rows:,} kept ({share(report.kept, report.rows)})"
+    kept = share(report.bytes_out, report.bytes_in)
+    yield "text", f"{size(report.bytes_out)} of {size(report.bytes_in)} kept ({kept})"
     rate = report.bytes_in / report.seconds if report.seconds else 0.0
-    yield f"time       {duration(report.seconds)}, {rate / 1e6:,.1f} MB/s"
+    yield "time", f"{duration(report.seconds)}, {rate / 1e6:,.1f} MB/s"
     for number, output in enumerate(report.outputs[:_SOURCES]):
-        yield f"{'' if number else 'written':<11}{output}"
+        yield "" if number else "written", place(output)
     if (more := len(report.outputs) - _SOURCES) > 0:
-        yield f"           and {more:,} more"
+        yield "", f"… and {more:,} more"
 
 
 def _steps(steps: Sequence[StepReport], columns: int | None) -> Iterator[str]:
@@ -57,7 +57,7 @@ def _steps(steps: Sequence[StepReport], columns: int | None) -> Iterator[str]:
         ]
         for step in steps
     ]
-    yield from _numbers(["step", "documents", "dropped", "changed", "text removed"], rows, columns)
+    yield from numbers(["step", "rows", "dropped", "changed", "text removed"], rows, columns)
 
 
 def _details(step: StepReport, columns: int | None) -> Iterator[str]:
@@ -81,6 +81,8 @@ def _examples(samples: Sequence[Sample], columns: int | None) -> Iterator[str]:
         yield from _folded(f"    {sample.where}{detail}", columns, "      ")
         if sample.excerpt:
             yield f"      │ {sample.excerpt}"
+    hint = next((each.hint for each in samples if each.hint), "")
+    yield from _folded(f"    hint: {hint}", columns, "      ") if hint else ()
 
 
 def _sources(sources: Sequence[SourceReport], columns: int | None) -> Iterator[str]:
@@ -94,24 +96,13 @@ def _sources(sources: Sequence[SourceReport], columns: int | None) -> Iterator[s
             f"{source.kept:,}",
             size(source.bytes_in),
             size(source.bytes_out),
-            _share(source.bytes_out, source.bytes_in),
+            share(source.bytes_out, source.bytes_in),
         ]
         for source in shown
     ]
-    yield from _numbers(["source", "documents", "kept", "text", "kept", "share"], rows, columns)
+    yield from numbers(["source", "rows", "kept", "text", "kept", "share"], rows, columns)
     if (more := len(sources) - len(shown)) > 0:
-        yield f"and {more:,} more, which lose less; `--report FILE.json` has all"
-
-
-def _numbers(headers: Sequence[str], rows: Sequence[Sequence[str]], columns: int | None) -> Iterator[str]:
-    """A table whose columns, but the first, are flush right."""
-    cells = [list(headers), *map(list, rows)]
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    cells = [
-        [row[0], *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True))]
-        for row in cells
-    ]
-    return table_lines(cells[0], cells[1:], columns)
+        yield f"… and {more:,} more, which lose less; `--report FILE.json` has all"
 
 
 def _folded(line: str, columns: int | None, indent: str = "") -> Iterator[str]:
@@ -123,10 +114,6 @@ def _folded(line: str, columns: int | None, indent: str = "") -> Iterator[str]:
     yield first
     for part in folded(" ".join(part.strip() for part in others), columns - len(indent)) if others else ():
         yield indent + part
-
-
-def _share(part: int, whole: int) -> str:
-    return f"{part / whole:.1%}" if whole else "–"
 
 
 def _bytes(count: int) -> str:

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any, cast
 import click
 
 from brahma.core.errors import ConfigError
-from brahma.core.layout import columns_of, hanging
+from brahma.core.layout import columns_of
 from brahma.core.suggest import suggestion
-from brahma.data.commands import _options
+from brahma.data.commands import _common_options
 from brahma.data.commands._stopping import tidy_at_sigterm
+from brahma.data.report_text import labelled
 
 if TYPE_CHECKING:
     from brahma.data.conversion.report import ConversionReport
@@ -77,7 +78,7 @@ _TURNS = 4
     show_default=True,
     help="What one document is in plain text.",
 )
-@_options.on_bad_row
+@_common_options.on_bad_row
 @click.option(
     "--input-ending", metavar="ENDING", help="Of standard input, as .csv, if its first bytes do not tell."
 )
@@ -118,7 +119,7 @@ def convert(
             drop_keys=_names(drop_keys or ""),
             **options,
         )
-    _print(report)
+    _print(report, to_stderr=output == "-")
 
 
 def _names(listed: str) -> tuple[str, ...]:
@@ -145,14 +146,12 @@ def _roles(listed: str | None) -> Mapping[str, Role] | None:
     return cast("Mapping[str, Role]", speakers)
 
 
-def _print(report: ConversionReport) -> None:
-    """The report, to standard error: standard output may be the data."""
+def _print(report: ConversionReport, *, to_stderr: bool) -> None:
     text = json.dumps(_cut(report.example), ensure_ascii=False, default=str)
     example = "".join(each if each.isprintable() else f"\\u{ord(each):04x}" for each in text)
-    columns = columns_of(sys.stderr)
-    for head, line in [*report.lines(), ("example  ", example)]:
-        for part in [head + line] if columns is None else hanging(head, line, columns):
-            click.echo(part, err=True)
+    columns = columns_of(sys.stderr if to_stderr else sys.stdout)
+    for line in (*report.lines(columns), *labelled([("example", example)], columns)):
+        click.echo(line, err=to_stderr)
 
 
 def _cut(value: Any) -> Any:

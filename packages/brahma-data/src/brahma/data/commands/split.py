@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from brahma.core.console import print_table
 from brahma.core.errors import ConfigError
+from brahma.core.layout import columns_of
+from brahma.data.commands import _common_options
 from brahma.data.commands._stopping import tidy_at_sigterm
-
-if TYPE_CHECKING:
-    from brahma.data.splitting.files import SplitReport
-
-_SHOWN = 20
-"""Skipped rows, and inputs, that are listed; the others are counted."""
 
 
 @click.command()
@@ -38,20 +34,8 @@ _SHOWN = 20
     type=click.Choice(["text", "chat", "completion", "instruct", "sharegpt"]),
     help="Layout of the rows, if several fit.",
 )
-@click.option(
-    "--text-document",
-    type=click.Choice(["file", "blank_line", "line"]),
-    default="file",
-    show_default=True,
-    help="What one document is in plain text.",
-)
-@click.option(
-    "--on-bad-row",
-    type=click.Choice(["error", "skip"]),
-    default="error",
-    show_default=True,
-    help="What a malformed row does: stop, or be left out.",
-)
+@_common_options.text_document
+@_common_options.on_bad_row
 @click.option("--overwrite", is_flag=True, help="Replace files of an earlier split.")
 def split(
     paths: tuple[str, ...], output: Path, validation: str, test: str | None, format_: Any, **options: Any
@@ -71,7 +55,8 @@ def split(
             format=format_,
             **options,
         )
-    _print(report)
+    for line in report.lines(columns_of(sys.stdout)):
+        click.echo(line)
 
 
 def _size(given: str, option: str) -> int | float:
@@ -81,29 +66,3 @@ def _size(given: str, option: str) -> int | float:
         raise ConfigError(
             f"{option} {given!r} is no size", hint="0.01 takes one row in a hundred; 500 takes 500 rows"
         ) from None
-
-
-def _print(report: SplitReport) -> None:
-    total = sum(part.rows for part in report.parts)
-    cells = [
-        [part.name, f"{part.rows:,}", f"{part.rows / total:.2%}", str(part.path)] for part in report.parts
-    ]
-    print_table(["part", "rows", "share", "file"], cells)
-    groups = f"{report.groups:,} groups that stay together, the largest of {report.largest:,}"
-    click.echo(f"\n{total:,} rows in {groups}\n{report.duplicates:,} rows repeat the text of another")
-    if len(report.sources) > 1:
-        click.echo()
-        listed = list(enumerate(report.sources))[:_SHOWN]
-        rows = [
-            [str(source), *(f"{part.sources[number]:,}" for part in report.parts)]
-            for number, source in listed
-        ]
-        print_table(["source", *(part.name for part in report.parts)], rows)
-        if (more := len(report.sources) - _SHOWN) > 0:
-            click.echo(f"… and {more:,} more files")
-    if report.skipped:
-        click.echo(f"\n{len(report.skipped):,} rows were skipped")
-    for where, reason in report.skipped[:_SHOWN]:
-        click.echo(f"  {where}: {reason}")
-    if (more := len(report.skipped) - _SHOWN) > 0:
-        click.echo(f"  … and {more:,} more")

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from brahma.core.console import as_typed, paint, print_table
+from brahma.core.layout import columns_of
 from brahma.core.sizes import size
+from brahma.data.commands import _common_options
+from brahma.data.report_text import labelled, numbers, share, skipped_rows
 
 if TYPE_CHECKING:
+    from brahma.data.readers import TextDocument
     from brahma.data.stats import Lengths, SourceStats, Statistics
 
-TextDocument = Literal["file", "blank_line", "line"]
 _BARS = 12
 _WIDTH = 30
 
@@ -24,13 +27,7 @@ _WIDTH = 30
 @click.command()
 @click.argument("paths", nargs=-1, required=True)
 @click.option("--tokenizer", help="Folder, tokenizer.json or hub id: count tokens too.")
-@click.option(
-    "--text-document",
-    type=click.Choice(get_args(TextDocument)),
-    default="file",
-    show_default=True,
-    help="What a document is in a .txt file.",
-)
+@_common_options.text_document
 @click.option("--plot", type=click.Path(path_type=Path), help="Draw it into this file: .png, .svg or .pdf.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def stats(
@@ -66,29 +63,34 @@ def stats(
 
 
 def _print(found: Statistics) -> None:
-    total = found.total
-    click.echo(f"rows        {total.rows:,} ({_counted(total.layouts)}); {total.bad:,} cannot be read")
-    for where, why in total.named:
-        click.echo(f"  {where}: {why}")
-    words = f"{total.characters:,} characters, {total.words:,} words"
-    click.echo(f"text        {size(total.bytes)} in UTF-8: {words}")
-    if total.tokens.count:
-        click.echo(f"tokens      {total.tokens.total:,}: {total.bytes / total.tokens.total:.2f} bytes each")
-    if total.roles:
-        click.echo(f"turns       {total.turns.total:,} ({_counted(total.roles)})")
-    about = "" if found.exact else "about "
-    click.echo(f"duplicates  {about}{found.duplicates:.2%} of the rows repeat an earlier one")
-    click.echo(f"repetition  compresses {total.ratio:.1f} times; plain prose has about 3")
-    sample = f"of {found.told:,} rows" if found.told < total.rows else "of rows"
-    click.echo(f"languages   {_shares(found.languages)} ({sample})")
-    click.echo(f"scripts     {_shares(found.scripts)}")
+    total, columns = found.total, columns_of(sys.stdout)
+    for line in (*labelled(_facts(found), columns), *skipped_rows(total.named, columns)):
+        click.echo(line)
     _print_lengths(total)
     _print_histogram(total.tokens if total.tokens.count else total.lengths)
     click.echo()
     print_table(["longest", "row"], [[f"{length:,}", where] for length, where in found.longest])
     if len(found.sources) > 1:
         click.echo()
-        print_table(_HEADERS, [_row(source) for source in found.sources])
+        for line in numbers(_HEADERS, map(_row, found.sources), columns):
+            click.echo(line)
+
+
+def _facts(found: Statistics) -> Iterator[tuple[str, str]]:
+    total = found.total
+    yield "rows", f"{total.rows:,} ({_counted(total.layouts)}); {total.bad:,} cannot be read"
+    words = f"{total.characters:,} characters, {total.words:,} words"
+    yield "text", f"{size(total.bytes)} in UTF-8: {words}"
+    if total.tokens.count:
+        yield "tokens", f"{total.tokens.total:,}: {total.bytes / total.tokens.total:.2f} bytes each"
+    if total.roles:
+        yield "turns", f"{total.turns.total:,} ({_counted(total.roles)})"
+    about = "" if found.exact else "about "
+    yield "duplicates", f"{about}{share(found.duplicates, 1)} of the rows repeat an earlier one"
+    yield "repetition", f"compresses {total.ratio:.1f} times; plain prose has about 3"
+    sample = f"of {found.told:,} rows" if found.told < total.rows else "of rows"
+    yield "languages", f"{_shares(found.languages)} ({sample})"
+    yield "scripts", f"{_shares(found.scripts)}"
 
 
 _HEADERS = ["source", "rows", "bad", "text", "median", "max", "compresses"]
@@ -108,7 +110,9 @@ def _print_lengths(total: SourceStats) -> None:
             points = [lengths.percentile(share) for share in (0.1, 0.5, 0.9, 0.99)]
             rows.append([name, *(f"{point:,}" for point in (lengths.least, *points, lengths.most))])
     click.echo()
-    print_table(["length of a row", "min", "p10", "p50", "p90", "p99", "max"], rows)
+    headers = ["length of a row", "min", "p10", "p50", "p90", "p99", "max"]
+    for line in numbers(headers, rows, columns_of(sys.stdout)):
+        click.echo(line)
 
 
 def _print_histogram(lengths: Lengths) -> None:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import Literal, get_args
 
 import click
 
 from brahma.core.config.sections import Format
-from brahma.core.console import as_typed, print_table
-
-if TYPE_CHECKING:
-    from brahma.data.corpus_shards import CorpusShards
-
-TextDocument = Literal["file", "blank_line", "line"]
+from brahma.core.layout import columns_of
+from brahma.data.commands import _common_options
+from brahma.data.readers import TextDocument
 
 
 @click.command()
@@ -27,24 +25,12 @@ TextDocument = Literal["file", "blank_line", "line"]
     default="auto",
     help="Instead of recognising it.",
 )
-@click.option(
-    "--text-document",
-    type=click.Choice(get_args(TextDocument)),
-    default="file",
-    show_default=True,
-    help="What a document is in a .txt file.",
-)
+@_common_options.text_document
 @click.option(
     "--template", type=click.Path(path_type=Path), help="Chat template, instead of the tokenizer's."
 )
-@click.option("--workers", type=click.IntRange(min=1), help="Processes; by default one a core.")
-@click.option(
-    "--on-bad-row",
-    type=click.Choice(["error", "skip"]),
-    default="error",
-    show_default=True,
-    help="What a malformed row does: stop, or be left out.",
-)
+@_common_options.workers
+@_common_options.on_bad_row
 def tokenize(
     paths: tuple[str, ...],
     tokenizer: str,
@@ -67,22 +53,5 @@ def tokenize(
         paths, format=format_, text_document=text_document, on_bad_row=on_bad_row, template=template
     )
     shards = write_shards(dataset, tokenizer=load_tokenizer(tokenizer), output=output, workers=workers)
-    _print(shards, output)
-
-
-def _print(shards: CorpusShards, output: Path) -> None:
-    tokens, documents = shards.total("tokens"), shards.total("documents")
-    click.echo(f"shards     {as_typed(output)}")
-    click.echo(
-        f"documents  {documents:,} of {shards.total('rows'):,} rows; {shards.total('skipped'):,} skipped"
-    )
-    click.echo(f"tokens     {tokens:,} ({shards.manifest['dtype']})")
-    if spelt := shards.total("spelt"):
-        click.echo(f"as text    {spelt:,} special tokens that rows spell out")
-    if len(shards.sources) > 1:
-        click.echo()
-        rows = [
-            [source["folder"], source["path"], f"{source['documents']:,}", f"{source['tokens']:,}"]
-            for source in shards.sources
-        ]
-        print_table(["folder", "source", "documents", "tokens"], rows)
+    for line in shards.lines(columns_of(sys.stdout)):
+        click.echo(line)

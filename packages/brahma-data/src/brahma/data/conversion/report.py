@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from brahma.data.conversion.rules import RULES, Rule
-
-_LISTED = 20
-"""Skipped rows that are listed; the others are counted."""
+from brahma.data.report_text import labelled, place, skipped_rows
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class ConversionReport:
     """Rows read = rows that were converted + skipped ones; a document may become several rows.
+
+    `print` shows all of it.
 
     Attributes:
         output: the file; None for standard output.
@@ -36,16 +36,26 @@ class ConversionReport:
     rule: Rule | None
     example: Mapping[str, object]
 
-    def lines(self) -> Iterator[tuple[str, str]]:
-        """The report as text, without the example: what stands before each line, and the line."""
-        yield "layout   ", f"{self.source_layout} -> {self.target_layout}"
+    def lines(self, columns: int | None = None) -> Iterator[str]:
+        """The report as text, without the example."""
+        yield from labelled(self._facts(), columns)
+        yield from skipped_rows(self.skipped, columns)
+
+    def _facts(self) -> Iterator[tuple[str, str]]:
+        yield "layout", f"{self.source_layout} -> {self.target_layout}"
         if self.rule is not None:
-            yield "rule     ", f"{self.rule}: {RULES[self.rule]}"
-        yield "rows     ", f"{self.read:,} read, {self.written:,} written, {len(self.skipped):,} skipped"
+            yield "rule", f"{self.rule}: {RULES[self.rule]}"
+        yield "rows", self._rows()
         for note, count in self.notes.items():
-            yield "         ", f"{count:,} × {note}"
-        for where, reason in self.skipped[:_LISTED]:
-            yield "  ", f"{where}: {reason}"
-        if (more := len(self.skipped) - _LISTED) > 0:
-            yield "  ", f"… and {more:,} more"
-        yield "output   ", str(self.output or "standard output")
+            yield "", f"{count:,} × {note}"
+        yield "written", place(self.output) if self.output else "standard output"
+
+    def _rows(self) -> str:
+        return f"{self.read:,} read, {self.written:,} written, {len(self.skipped):,} skipped"
+
+    def __repr__(self) -> str:
+        layouts = f"{self.source_layout} -> {self.target_layout}"
+        return f"ConversionReport({layouts}: {self._rows()})"
+
+    def __str__(self) -> str:
+        return "\n".join(self.lines())

@@ -21,46 +21,12 @@ from brahma.data.conversion.target import Container
 from brahma.data.layouts import Layout, texts_of
 from brahma.data.readers import TextDocument, read_rows
 from brahma.data.rows import BadRow, RawRow, place
+from brahma.data.splitting.report import PARTS, Part, SplitReport
 from brahma.data.writers import open_writer
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
-
-PARTS = ("train", "validation", "test")
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """One file of a split.
-
-    Attributes:
-        sources: rows that came from each input file, in its order.
-    """
-
-    name: str
-    path: Path
-    rows: int
-    sources: tuple[int, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class SplitReport:
-    """What went where.
-
-    Attributes:
-        groups: sets of rows that had to stay together; as many as rows when none had to.
-        duplicates: rows whose texts stand in an earlier row too.
-        largest: rows of the largest group.
-        skipped: `(file:line, reason)` of rows that were left out.
-    """
-
-    sources: tuple[Path, ...]
-    parts: tuple[Part, ...]
-    groups: int
-    duplicates: int
-    largest: int
-    skipped: tuple[tuple[str, str], ...]
 
 
 def split_files(
