@@ -1,4 +1,4 @@
-"""Data: readers, data sets, templates, tokenizers, shards, packs and the ledger."""
+"""Data: readers, data sets, tools for corpora, templates, tokenizers, shards, packs and the ledger."""
 
 from typing import TYPE_CHECKING
 
