@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import json
-import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from brahma.core.console import print_warning
-from brahma.core.errors import EXIT_TERMINATED, ConfigError
+from brahma.core.errors import ConfigError
 from brahma.core.layout import columns_of
 from brahma.data.commands import _common_options
+from brahma.data.commands._stopping import tidy_at_sigterm
 
 if TYPE_CHECKING:
     from brahma.data.cleaning.report import CleaningReport
@@ -88,9 +88,9 @@ def run_cleaning(work: Callable[[], CleaningReport | None], *, report: Path | No
     """Do it, show the report, and say what becomes of work that did not end here."""
     from brahma.data.cleaning.report import NothingLeftError
 
-    signal.signal(signal.SIGTERM, _leave)
     try:
-        found = work()
+        with tidy_at_sigterm():
+            found = work()
     except NothingLeftError as error:
         _show(error.report, report, to_stderr)
         raise
@@ -101,10 +101,6 @@ def run_cleaning(work: Callable[[], CleaningReport | None], *, report: Path | No
         click.echo("handed over; the same command later finishes it and shows the report", err=True)
         return
     _show(found, report, to_stderr)
-
-
-def _leave(_number: int, _frame: object) -> NoReturn:
-    raise SystemExit(EXIT_TERMINATED)
 
 
 def _show(found: CleaningReport, file: Path | None, to_stderr: bool) -> None:
