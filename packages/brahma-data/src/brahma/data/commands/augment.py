@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any
 
 import click
 
 from brahma.core.errors import ConfigError
 from brahma.data.commands import _common_options
-from brahma.data.readers import TextDocument
+from brahma.data.commands._stopping import tidy_at_sigterm
 
 _FILE = click.Path(path_type=Path)
 
@@ -69,14 +69,7 @@ def augment(
     techniques: str,
     engines: tuple[str, ...],
     options: tuple[str, ...],
-    variants: int,
-    fraction: float,
-    seed: int,
-    rejected: Path | None,
-    text_document: str,
-    on_bad_row: str,
-    max_failures: int,
-    overwrite: bool,
+    **others: Any,
 ) -> None:
     """Write the rows of a file, unchanged, and behind them variants of their questions or running text.
 
@@ -88,21 +81,15 @@ def augment(
 
     names = [name.strip() for name in techniques.split(",") if name.strip()]
     try:
-        report = run(
-            inputs,
-            output,
-            techniques=names,
-            engines=_engines(engines, names),
-            options=_options(options),
-            variants=variants,
-            fraction=fraction,
-            seed=seed,
-            rejected=rejected,
-            text_document=cast(TextDocument, text_document),
-            on_bad_row=cast(Literal["error", "skip"], on_bad_row),
-            max_failures=max_failures,
-            overwrite=overwrite,
-        )
+        with tidy_at_sigterm():
+            report = run(
+                inputs,
+                output,
+                techniques=names,
+                engines=_engines(engines, names),
+                options=_options(options),
+                **others,
+            )
     except KeyboardInterrupt:
         if (folder := job_folder(output)).exists():
             click.echo(f"\nwhat is done is kept in {folder}: the same command goes on from there", err=True)

@@ -11,6 +11,7 @@ import click
 from brahma.core.config.sections import Format
 from brahma.core.layout import columns_of
 from brahma.data.commands import _common_options
+from brahma.data.commands._stopping import tidy_at_sigterm
 from brahma.data.readers import TextDocument
 
 
@@ -52,6 +53,7 @@ def tokenize(
     dataset = Dataset.from_files(
         paths, format=format_, text_document=text_document, on_bad_row=on_bad_row, template=template
     )
-    shards = write_shards(dataset, tokenizer=load_tokenizer(tokenizer), output=output, workers=workers)
+    with tidy_at_sigterm():
+        shards = write_shards(dataset, tokenizer=load_tokenizer(tokenizer), output=output, workers=workers)
     for line in shards.lines(columns_of(sys.stdout)):
         click.echo(line)
