@@ -131,8 +131,17 @@ def test_a_bad_line_is_named_and_reading_goes_on(tmp_path: Path) -> None:
     assert f"{path}:8" in found[6]
 
 
-@pytest.mark.parametrize("line", ["[" * 100_000, '{"text": ' + "9" * 5000 + "}"])
-def test_json_that_python_refuses_is_a_bad_row(tmp_path: Path, line: str) -> None:
+@pytest.mark.parametrize(
+    "line",
+    [
+        "[" * 100_000,
+        '{"text": ' + "9" * 5000 + "}",
+        '{"text": "b", "n": 1e400}',
+        '{"text": "b", "n": [' + '{"k":' * 300 + "1" + "}" * 300 + "]}",
+        '{"text": "b", "n": ' + "[" * 980 + "]" * 980 + "}",
+    ],
+)
+def test_json_that_nobody_could_write_again_is_a_bad_row(tmp_path: Path, line: str) -> None:
     path = write(tmp_path / "rows.jsonl", f'{line}\n{{"text": "a"}}'.encode())
     assert f"{path}:1" in errors(path)[0]
     assert len(list(read_rows(path))) == 2

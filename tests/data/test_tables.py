@@ -3,6 +3,7 @@
 import codecs
 import csv
 import io
+from datetime import datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -189,3 +190,27 @@ def test_columns_that_are_null_are_absent(tmp_path: Path) -> None:
     parquet.write_table(pyarrow.Table.from_pylist(made), path)
     (row,) = Dataset.from_file(path)
     assert [message.content for message in row.messages] == ["q", "a"]
+
+
+def test_times_in_nanoseconds_are_read_where_nothing_is_lost(tmp_path: Path) -> None:
+    kind = pyarrow.timestamp("ns", "Europe/Paris")
+    kinds = {
+        "plain": (pyarrow.timestamp("ns"), 1_000, datetime(1970, 1, 1, 0, 0, 0, 1)),
+        "duration": (pyarrow.duration("ns"), 1_000, timedelta(microseconds=1)),
+        "time": (pyarrow.time64("ns"), 1_000, time(microsecond=1)),
+        "list": (pyarrow.list_(pyarrow.timestamp("ns")), [1_000], [datetime(1970, 1, 1, 0, 0, 0, 1)]),
+        "struct": (
+            pyarrow.struct([("t", pyarrow.timestamp("ns"))]),
+            {"t": None},
+            {"t": None},
+        ),
+    }
+    columns = {name: pyarrow.array([value], kind) for name, (kind, value, _) in kinds.items()}
+    parquet.write_table(pyarrow.table(columns), tmp_path / "a.parquet")
+    (row,) = read_rows(tmp_path / "a.parquet")
+    assert isinstance(row, RawRow)
+    assert row.value == {name: value for name, (_, _, value) in kinds.items()}
+    assert all(type(value) is type(kinds[name][2]) for name, value in row.value.items())
+    parquet.write_table(pyarrow.table({"t": pyarrow.array([1_001], kind)}), tmp_path / "b.parquet")
+    with pytest.raises(DataError, match="more finely than in microseconds"):
+        list(read_rows(tmp_path / "b.parquet"))

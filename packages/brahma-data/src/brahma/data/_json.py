@@ -11,12 +11,15 @@ import json
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from math import isinf
 from typing import Any
 
 import orjson
 
 _SPACED = re.compile(rb'"[ \t\n\r]+:')
 _BIG = 2.0**63
+_DEEPEST = 200
+"""Objects and lists within each other at most: the libraries that write JSON stop at 254."""
 
 
 class DuplicateKeyError(ValueError):
@@ -46,10 +49,30 @@ def slow_object(text: str) -> object:
     """What the text says, as Python's json reads it.
 
     Raises:
-        json.JSONDecodeError, ValueError, RecursionError: json cannot read it.
+        json.JSONDecodeError, ValueError, RecursionError: json cannot read it, or nobody could write it again.
         DuplicateKeyError: a key stands twice in an object.
     """
-    return json.loads(text, object_pairs_hook=_unique)
+    value = json.loads(text, object_pairs_hook=_unique, parse_float=finite)
+    if _is_deep(value, _DEEPEST):
+        raise ValueError(f"more than {_DEEPEST} objects and lists within each other")
+    return value
+
+
+def finite(text: str) -> float:
+    """The number; never infinity in its place.
+
+    Raises:
+        ValueError: no float holds it.
+    """
+    number = float(text)
+    if isinf(number):
+        raise ValueError(f"the number {text[:40]} is too large")
+    return number
+
+
+def _is_deep(value: object, left: int) -> bool:
+    within = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return any(not left or _is_deep(each, left - 1) for each in within if isinstance(each, dict | list))
 
 
 def key_twice(pairs: Sequence[tuple[str, Any]], found: Mapping[str, Any]) -> str | None:
@@ -77,7 +100,9 @@ def _most_pairs(data: bytes) -> int:
     A key ends with a quote and a colon, white space may stand between. A quote after one backslash is within
     a text, and ends no key; after two it may. When the parsed objects have as many keys, none was lost.
     """
-    count = data.count(b'":') - data.count(b'\\":') + data.count(b'\\\\":')
+    count = data.count(b'":')
+    if b"\\" in data:
+        count += data.count(b'\\\\":') - data.count(b'\\":')
     return count + (len(_SPACED.findall(data)) if _may_be_spaced(data) else 0)
 
 
@@ -85,12 +110,14 @@ def _may_be_spaced(data: bytes) -> bool:
     return b'" ' in data or b'"\t' in data or b'"\r' in data or b'"\n' in data
 
 
-def _keys(value: Any) -> int:
+def _keys(value: Any, left: int = _DEEPEST) -> int:
     """Keys of all objects within.
 
     Raises:
-        OverflowError: a float that may have been an integer of many digits.
+        OverflowError: a float that may have been an integer of many digits; too much within each other.
     """
+    if not left:
+        raise OverflowError
     if type(value) is dict:
         count = len(value)
         value = value.values()
@@ -99,7 +126,7 @@ def _keys(value: Any) -> int:
     for each in value:
         kind = type(each)
         if kind is dict or kind is list:
-            count += _keys(each)
+            count += _keys(each, left - 1)
         elif kind is float and not -_BIG < each < _BIG:
             raise OverflowError
     return count

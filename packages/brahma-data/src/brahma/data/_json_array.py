@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from brahma.core.errors import DataError, RowError
-from brahma.data._json import key_twice, reason
+from brahma.data._json import finite, key_twice, reason
 from brahma.data._streams import binary_file, decoded, mended
 from brahma.data.readers import ReadOptions
 from brahma.data.rows import place
@@ -38,7 +38,7 @@ class JsonArray:
         self._tail, self._ended = b"", False  # bytes that may be the first of a character's
         self._read_line, self._read_offset = options.line, options.start  # where the text read so far ends
         self._repairs: Counter[str] = Counter()
-        self._decoder = json.JSONDecoder(object_pairs_hook=self._noted)
+        self._decoder = json.JSONDecoder(object_pairs_hook=self._noted, parse_float=finite)
         self._first = True
 
     def enter(self) -> None:

@@ -149,7 +149,7 @@ def read_parquet(path: Path, options: ReadOptions) -> Iterator[RawRow | BadRow]:
     try:
         with path.open("rb") as opened, parquet.ParquetFile(opened, buffer_size=_BUFFER) as file:
             _check_names(path, file.schema_arrow.names)
-            for number, value in _values(file, options.start):
+            for number, value in _values(path, file, options.start):
                 if options.end is not None and number >= options.end:
                     return
                 yield _row(path, number, value)
@@ -166,7 +166,9 @@ def read_parquet(path: Path, options: ReadOptions) -> Iterator[RawRow | BadRow]:
         ) from error
 
 
-def _values(file: parquet.ParquetFile, start: int) -> Iterator[tuple[int, dict[str, object] | None]]:
+def _values(
+    path: Path, file: parquet.ParquetFile, start: int
+) -> Iterator[tuple[int, dict[str, object] | None]]:
     """Each row from `start` with its number; None for one whose text is no UTF-8."""
     number, first = 0, 0  # of the next row; of the first row group that is read
     while first < file.num_row_groups and number + file.metadata.row_group(first).num_rows <= start:
@@ -176,8 +178,44 @@ def _values(file: parquet.ParquetFile, start: int) -> Iterator[tuple[int, dict[s
     for batch in file.iter_batches(_READ_ROWS, row_groups=groups) if groups else ():
         if number + batch.num_rows > start:
             skipped = max(start - number, 0)
-            yield from enumerate(_objects(batch.slice(skipped)), number + skipped)
+            yield from enumerate(_objects(_in_microseconds(path, batch.slice(skipped))), number + skipped)
         number += batch.num_rows
+
+
+def _in_microseconds(path: Path, batch: pyarrow.RecordBatch) -> pyarrow.RecordBatch:
+    """The batch with times as Python has them: pandas writes nanoseconds, which are hardly ever meant.
+
+    Raises:
+        DataError: a time within the microsecond, which would be lost.
+    """
+    import pyarrow
+
+    try:
+        for number, field in enumerate(batch.schema):
+            if (kind := _microseconds(field.type)) != field.type:
+                batch = batch.set_column(number, field.with_type(kind), batch.column(number).cast(kind))
+        return batch
+    except pyarrow.ArrowInvalid as error:
+        raise DataError(
+            "a time is given more finely than in microseconds",
+            where=str(path),
+            why=str(error).partition("\n")[0],
+            hint="Round the column, or write it as text",
+        ) from error
+
+
+def _microseconds(kind: pyarrow.DataType) -> pyarrow.DataType:
+    import pyarrow
+
+    if pyarrow.types.is_struct(kind):
+        return pyarrow.struct([field.with_type(_microseconds(field.type)) for field in kind])
+    if pyarrow.types.is_list(kind):
+        return pyarrow.list_(_microseconds(kind.value_type))
+    if getattr(kind, "unit", None) != "ns":
+        return kind
+    if pyarrow.types.is_timestamp(kind):
+        return pyarrow.timestamp("us", kind.tz)
+    return pyarrow.duration("us") if pyarrow.types.is_duration(kind) else pyarrow.time64("us")
 
 
 def _objects(batch: pyarrow.RecordBatch) -> Iterator[dict[str, object] | None]:
