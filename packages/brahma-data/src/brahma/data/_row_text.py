@@ -186,8 +186,11 @@ def json_of(value: object) -> bytes:
 
 def _has_odd_number(value: object) -> bool:
     """Whether a NaN or infinity, which orjson would write as null, is within."""
-    if isinstance(value, Mapping):
-        return any(_has_odd_number(each) for each in value.values() if type(each) is not str)
-    if isinstance(value, list | tuple):
-        return any(_has_odd_number(each) for each in value if type(each) is not str)
-    return isinstance(value, float) and not isfinite(value)
+    if isinstance(value, float):
+        return not isfinite(value)
+    if type(value) is not dict and not isinstance(value, Mapping | list | tuple):
+        return False
+    for each in value.values() if isinstance(value, Mapping) else value:
+        if type(each) is not str and _has_odd_number(each):
+            return True
+    return False

@@ -176,7 +176,7 @@ def lines(
 def _limited(stream: BinaryIO, longest: int) -> Iterator[bytes | int]:
     """The lines; of one that is too long only how many bytes it has."""
     while raw := stream.readline(longest + 2):  # the line and its end
-        if len(raw.rstrip(b"\r\n")) <= longest:
+        if len(raw) <= longest or len(raw.rstrip(b"\r\n")) <= longest:
             yield raw
             continue
         length = len(raw)

@@ -69,7 +69,8 @@ def layouts_of(value: Value) -> list[Layout]:
 
 def is_preference(value: Value) -> bool:
     """Whether the row holds a better and a worse answer: one that trains on the rest of it trains on half."""
-    return not isinstance(value, str) and all(value.get(key) is not None for key in _PREFERENCE)
+    chosen, rejected = _PREFERENCE
+    return not isinstance(value, str) and value.get(chosen) is not None and value.get(rejected) is not None
 
 
 def layout_of(value: Value, *, where: str | None = None) -> Layout:
@@ -101,6 +102,8 @@ def texts_of(value: Value, layout: Layout, *, where: str | None = None) -> tuple
     """
     if isinstance(value, str):
         return (value,)
+    if layout == "text" and type(text := value.get("text")) is str:  # most rows: at a third of the time
+        return (text,)
     return tuple(_get(value, path, where) for path in _paths(value, layout, where))
 
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import cast
+from typing import NamedTuple, cast
 
 from brahma.core.errors import RowError
 from brahma.data.cleaning.job import Job
@@ -14,8 +13,7 @@ from brahma.data.readers import ReadOptions, reader_of
 from brahma.data.rows import BadRow, RawRow
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(NamedTuple):
     """A document of the input.
 
     Attributes:
@@ -78,7 +76,7 @@ class _Recogniser:
         except RowError as error:
             error.where = self._where(row)
             return BadRow(row.source, row.line, row.offset, error)
-        if not any(text and not text.isspace() for text in texts):
+        if not any(map(str.strip, texts)):
             empty = RowError("the text is empty", where=self._where(row), hint="Take the row out")
             return BadRow(row.source, row.line, row.offset, empty)
         return Found(row.line, layout, row.value, texts, "", row.repairs)
