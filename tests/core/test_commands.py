@@ -42,7 +42,7 @@ def test_every_entry_is_listed_with_its_origin(site: Path) -> None:
     )
     lines = invoke(list_plugins, "--kind", "augmenter").stdout.splitlines()
     assert lines[0].split() == ["KIND", "NAME", "FROM", "SUMMARY"]
-    assert "augmenter  swap  swapper 3.1  Swaps two letters" in lines
+    assert "augmenter swap swapper 3.1 Swaps two letters" in [" ".join(line.split()) for line in lines]
     listed = invoke(list_plugins).stdout.splitlines()[1:]
     assert len(listed) == len(get_plugins().registrations)
 

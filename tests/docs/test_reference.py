@@ -36,7 +36,7 @@ COMMANDS = [
     if each.entry.kind == "command" and each.distribution in DISTRIBUTIONS
 ]
 
-PRIVATE_ERRORS = {"FormatError", "WouldLoseError"}
+PRIVATE_ERRORS = {"DuplicateKeyError", "FormatError", "NotConvertibleError", "WouldLoseError"}
 """Exceptions that never reach a user."""
 
 

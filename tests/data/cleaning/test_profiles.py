@@ -12,7 +12,7 @@ CAREFUL = ["repair", "repair-chat", "repair-code"]
 STRONG = ["chat", "code", "docs", "web"]
 ORDER = [
     "encoding", "whitespace", "boilerplate", "language", "quality", "personal_data", "contamination",
-    "exact_documents", "exact_paragraphs", "near_duplicates",
+    "exact_documents", "near_duplicates", "exact_paragraphs",
 ]  # fmt: skip
 
 TECHNICAL = """open(2) - open and possibly create a file
