@@ -8,8 +8,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from brahma.data import clean, convert, split_files
-from brahma.data.stats import stats
+from brahma.data import clean, convert, split_files, stats
 
 HERE = Path(__file__).parent
 

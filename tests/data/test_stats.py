@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from brahma.core.errors import DataError
-from brahma.data import stats as module
+from brahma.data import statistics as module
 from brahma.data.commands.stats import stats as command
-from brahma.data.stats import Lengths, stats
+from brahma.data.statistics import Lengths, stats
 from brahma.data.tokenizer import save_tokenizer
 from tests.data.small_tokenizers import small_tokenizer
 

@@ -18,7 +18,7 @@ from brahma.data.report_text import labelled, numbers, share, skipped_rows
 
 if TYPE_CHECKING:
     from brahma.data.readers import TextDocument
-    from brahma.data.stats import Lengths, SourceStats, Statistics
+    from brahma.data.statistics import Lengths, SourceStats, Statistics
 
 _BARS = 12
 _WIDTH = 30
@@ -41,11 +41,11 @@ def stats(
 
     Rows of any layout may stand side by side; those that cannot be read are counted.
     """
-    from brahma.data.stats import stats as look
+    from brahma.data.statistics import stats as look
     from brahma.data.tokenizer import load_tokenizer
 
     if plot is not None:
-        from brahma.data.stats_plot import check_picture
+        from brahma.data.statistics_plot import check_picture
 
         check_picture(plot)
     loaded = load_tokenizer(tokenizer) if tokenizer else None
@@ -56,7 +56,7 @@ def stats(
         _print(found)
     if plot is not None:
         from brahma.core.plot import save_figure
-        from brahma.data.stats_plot import plot_stats
+        from brahma.data.statistics_plot import plot_stats
 
         save_figure(plot_stats(found), plot)
         click.echo(f"drawn into {as_typed(plot)}", err=True)
@@ -117,7 +117,7 @@ def _print_lengths(total: SourceStats) -> None:
 
 def _print_histogram(lengths: Lengths) -> None:
     """A bar for each doubling, at most twelve of them: those at both ends are taken together."""
-    from brahma.data.stats import BINS
+    from brahma.data.statistics import BINS
 
     doublings: dict[int, int] = {}
     for number, count in lengths.bins.items():

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from brahma.core.errors import DataError
 from brahma.core.plot import new_figure, tidy
 from brahma.core.sizes import size
-from brahma.data.stats import BINS, Lengths, SourceStats, Statistics
+from brahma.data.statistics import BINS, Lengths, SourceStats, Statistics
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
