@@ -15,10 +15,11 @@ from brahma.core.errors import EXIT_USER_ERROR, BrahmaError
 from tests.newcomer.command_mistakes import COMMAND_MISTAKES
 from tests.newcomer.config_mistakes import CONFIG_MISTAKES
 from tests.newcomer.data_mistakes import DATA_MISTAKES
+from tests.newcomer.data_tool_mistakes import DATA_TOOL_MISTAKES
 from tests.newcomer.mistake import FILES, Files, Mistake
 from tests.newcomer.sdk_mistakes import SDK_MISTAKES, SdkMistake
 
-MISTAKES = [*COMMAND_MISTAKES, *CONFIG_MISTAKES, *DATA_MISTAKES]
+MISTAKES = [*COMMAND_MISTAKES, *CONFIG_MISTAKES, *DATA_MISTAKES, *DATA_TOOL_MISTAKES]
 
 
 def write(folder: Path, files: Files) -> None:

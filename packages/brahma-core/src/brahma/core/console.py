@@ -26,6 +26,7 @@ from brahma.core.error_text import error_lines
 from brahma.core.errors import EXIT_BUG, EXIT_INTERRUPTED, EXIT_USER_ERROR, BrahmaError
 from brahma.core.layout import columns_of, folded, table_lines
 from brahma.core.noise import ask_for_quiet, catching, is_debugging
+from brahma.core.suggest import nearest
 
 EXIT_BROKEN_PIPE = 1  # as click has it, which sees most broken pipes before we do
 
@@ -195,12 +196,23 @@ def _usage_text(error: click.ClickException) -> str:
     if context is None:
         return message
     hint = f"`{context.command_path} --help` shows how it is used"
-    if guess and guess != "'--help'?":
+    if near := _nearest_choice(error, message):
+        hint = f"did you mean {near!r}? {hint}"
+    elif guess and guess != "'--help'?":
         hint = f"did you mean {guess.removesuffix('?')}? {hint}"
     elif isinstance(error, click.MissingParameter) and isinstance(error.param, click.Option):
         option = f"{max(error.param.opts, key=len)} {error.param.make_metavar(context)}"
         hint = f"add {option}: {error.param.help} {hint}"
     return f"{message}\n\nhint: {hint}"
+
+
+def _nearest_choice(error: click.ClickException, message: str) -> str | None:
+    """The choice of an option that is most like the one given."""
+    choices = getattr(getattr(error, "param", None), "type", None)
+    given = re.search(r": '(.*)' is not one of ", message)
+    if given is None or not isinstance(choices, click.Choice):
+        return None
+    return nearest(given[1], list(map(str, choices.choices)))
 
 
 def _bug_text(error: Exception) -> str:

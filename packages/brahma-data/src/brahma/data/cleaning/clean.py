@@ -73,7 +73,7 @@ def clean(
     """
     began = time.monotonic()
     if output is None and not report_only:
-        raise DataError("no output is named", hint="Name a file or folder, or ask for the report only")
+        raise DataError("no output is named", hint="Name a file or folder: --output FILE; or --report-only")
     run_by = _executor(executor, executor_options or {})
     sources = find_sources(_listed(inputs), text_document)
     chosen, why = _profile(profile, sources)

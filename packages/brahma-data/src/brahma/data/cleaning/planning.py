@@ -24,6 +24,8 @@ from brahma.data.writers import check_apart, check_ending, check_output
 
 STREAM = "-"
 """Standard input among the inputs, standard output as the output."""
+_FOREIGN = frozenset({".arrow", ".doc", ".docx", ".feather", ".html", ".md", ".pdf", ".xls", ".xlsx", ".xml"})
+"""Endings that say a file, though nothing here writes it; others, such as `.v2`, may end a folder's name."""
 
 
 @dataclass(frozen=True)
@@ -104,6 +106,7 @@ def _outputs(wanted: Wanted, output: Path) -> tuple[Output, ...]:
         only = Output(Path(os.path.abspath(output)), tuple(range(len(sources))))
         _check([only], wanted)
         return (only,)
+    _check_folder_name(output)
     names = [_name_within(wanted.inputs, source) for source in sources]
     twice = [name for name, count in Counter(names).items() if count > 1]
     if twice:
@@ -163,6 +166,12 @@ def _evaluation_notes(job: Job) -> list[str]:
 
 def _is_folder(output: Path) -> bool:
     return output.is_dir() or split_ending(output.name)[0] not in DATA_SUFFIXES
+
+
+def _check_folder_name(output: Path) -> None:
+    """Refuse a folder that would be called as a file of another program is."""
+    if not output.is_dir() and output.suffix.lower() in _FOREIGN:
+        check_ending(output)
 
 
 def _name_within(inputs: Sequence[str | Path], source: Source) -> Path:
