@@ -67,13 +67,13 @@ def test_another_fasttext_in_the_place_of_ours_is_named(monkeypatch: pytest.Monk
     import fasttext
 
     monkeypatch.setattr(fasttext, "train_supervised", print, raising=False)
-    languages._detector.cache_clear()
+    languages._model.cache_clear()
     try:
         with pytest.raises(MissingDependencyError, match="needs fasttext-predict") as caught:
             build(LanguageOptions())(TEXTS["en"])
         assert "pip install --force-reinstall --no-deps fasttext-predict" in str(caught.value.hint)
     finally:
-        languages._detector.cache_clear()
+        languages._model.cache_clear()
 
 
 def test_nothing_is_logged_or_fetched(caplog: pytest.LogCaptureFixture) -> None:

@@ -115,7 +115,8 @@ class _Pool:
         self._share_out(stage, bar)
 
     def _share_out(self, stage: Stage, bar: Task) -> None:
-        waiting = iter(range(stage.tasks))
+        largest_first = sorted(range(stage.tasks), key=lambda task: -size_of(stage, task))
+        waiting = iter(largest_first)  # so that the processes end at about one time
         idle, busy = list(self._processes), dict[Connection, int]()
         while True:
             while idle and (task := next(waiting, None)) is not None:
