@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -133,3 +134,12 @@ def test_a_report_never_replaces_data(report: str, says: str, capsys: pytest.Cap
     assert json.loads(Path("data/a.json").read_text()) == [{"text": "a document"}]
     written = Path("out/a.json")
     assert not written.exists() or json.loads(written.read_text()) == [{"text": "a document"}]
+
+
+def test_names_and_keys_of_any_bytes_pass_a_cleaning() -> None:
+    odd = os.fsdecode(b"b\xff.jsonl")
+    Path(odd).write_text('{"text": "a document"}\n{"\\ud800": 1, "\\ud800": 2}\n')
+    assert _run(odd, "--output", f"out {odd}", "--rejected", "no.jsonl", "--report", "report.json") == 0
+    assert rows_of(Path(f"out {odd}")) == [{"text": "a document"}]
+    assert json.loads(Path("report.json").read_text())["sources"][0]["name"] == odd
+    assert rows_of(Path("no.jsonl"))[0]["where"] == f"{odd}:2"

@@ -134,10 +134,18 @@ def write_json(path: Path, values: Any) -> None:
     """Write a JSON file, whole or not at all."""
     aside = path.with_name(path.name + ".partial")
     try:
-        with aside.open("w", encoding="utf-8") as file:
-            json.dump(values, file, ensure_ascii=False)
+        with aside.open("wb") as file:
+            file.write(_json_of(values))
             file.flush()
             os.fsync(file.fileno())
         aside.replace(path)
     finally:
         aside.unlink(missing_ok=True)
+
+
+def _json_of(values: Any) -> bytes:
+    """JSON that people can read; escaped throughout where UTF-8 cannot hold it: a file's name of any bytes."""
+    try:
+        return json.dumps(values, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return json.dumps(values).encode()
