@@ -1,3 +1,4 @@
+import errno
 import json
 import os
 import pickle
@@ -226,6 +227,24 @@ def test_folders_globs_and_lists_of_files(tmp_path: Path) -> None:
     assert Dataset.from_file(f"{tmp_path}/**/*.jsonl").sources == folder.sources
     chosen = Dataset.from_files([tmp_path / "b", tmp_path / "a" / "one.jsonl"])
     assert [row.text for row in chosen] == ["b/two.jsonl", "a/one.jsonl"]
+
+
+def test_a_folder_that_cannot_be_read_is_not_left_out_in_silence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jsonl(tmp_path / "one.jsonl", {"text": "a"})
+    jsonl(tmp_path / "closed/two.jsonl", {"text": "b"})
+    scandir = os.scandir
+
+    def refused(path: str) -> object:  # root may read everything
+        if Path(path).name == "closed":
+            raise PermissionError(errno.EACCES, "Permission denied", path)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refused)
+    with pytest.raises(DataError, match="the folder cannot be read") as caught:
+        Dataset.from_file(tmp_path)
+    assert "closed" in str(caught.value)
 
 
 def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:

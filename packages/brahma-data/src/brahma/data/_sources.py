@@ -8,6 +8,7 @@ import os
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import NoReturn
 
 from brahma.core.data_folder import in_data_folder
 from brahma.core.errors import DataError
@@ -103,9 +104,19 @@ def _folder(folder: Path) -> list[Path]:
 
 
 def _walk(folder: Path) -> Iterator[Path]:
-    for root, folders, names in os.walk(folder):
+    for root, folders, names in os.walk(folder, onerror=_unreadable):
         folders[:] = [name for name in folders if not name.startswith(".") and not name.endswith(_UNFINISHED)]
         yield from (Path(root, name) for name in names if not name.startswith("."))
+
+
+def _unreadable(error: OSError) -> NoReturn:
+    """What lies in a folder that cannot be read must not be left out in silence."""
+    raise DataError(
+        "the folder cannot be read",
+        where=str(error.filename),
+        why=error.strerror,
+        hint="Check its permissions, or name the other files and folders",
+    ) from error
 
 
 def _missing(path: Path) -> DataError:

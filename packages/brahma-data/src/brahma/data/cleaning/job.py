@@ -144,7 +144,7 @@ def write_json(path: Path, values: Any) -> None:
 
 
 def _json_of(values: Any) -> bytes:
-    """JSON that people can read; escaped throughout where UTF-8 cannot hold it: a file's name of any bytes."""
+    """JSON that people can read; escaped where UTF-8 cannot hold it: a file's name of any bytes."""
     try:
         return json.dumps(values, ensure_ascii=False).encode()
     except UnicodeEncodeError:
