@@ -15,6 +15,7 @@ from brahma.data.dataset import Dataset
 from brahma.data.encode import Encoder
 from brahma.data.prepare import prepare
 from brahma.data.shards import Shard
+from brahma.data.statistics import stats
 from brahma.data.tokenizer import save_tokenizer
 from tests.data.small_tokenizers import small_tokenizer
 
@@ -41,6 +42,23 @@ def test_each_source_gets_a_shard_and_the_manifest_says_what_is_in_it(tmp_path: 
     ids = shard.tokens[int(shard.starts[1]) :][: int(shard.lengths[1])]
     assert small_tokenizer().decode(ids.tolist()) == f"<s>{TEXTS[1]}</s>"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a b.jsonl", "c.jsonl", "out"]
+
+
+def test_a_tokenizer_is_given_by_itself_or_by_its_folder(tmp_path: Path) -> None:
+    small_tokenizer().save_pretrained(str(tmp_path / "tokenizer"))
+    (tmp_path / "a.txt").write_text("The lamp is lit at dusk.")
+    dataset = Dataset.from_file(tmp_path / "a.txt")
+    folder = tmp_path / "tokenizer"
+    tokens = {
+        write_shards(dataset, tokenizer=small_tokenizer(), output=tmp_path / "1").total("tokens"),
+        write_shards(dataset, tokenizer=folder, output=tmp_path / "2").total("tokens"),
+        write_shards(dataset, tokenizer=str(folder), output=tmp_path / "3").total("tokens"),
+    }
+    assert len(tokens) == 1
+    assert (
+        stats(tmp_path / "a.txt", tokenizer=folder).total.tokens
+        == stats(tmp_path / "a.txt", tokenizer=small_tokenizer()).total.tokens
+    )
 
 
 def test_they_are_the_shards_that_a_training_makes(tmp_path: Path) -> None:

@@ -218,8 +218,11 @@ _OTHERS = [
         '"paraphrase"',
     ),
     Mistake(
+        "variants of nothing", "data augment --output more.jsonl", "augment", "there is nothing", "--input"
+    ),
+    Mistake(
         "variants into a text file",
-        "data augment --input text.txt --output more.txt",
+        "data augment text.txt --output more.txt",
         "more.txt",
         "no place",
         "more.jsonl",

@@ -11,7 +11,7 @@ from brahma.core.suggest import nearest, suggestion
 
 _GROUPS = {
     "config": "Check, explain and import configurations",
-    "data": "Look into data before training on it",
+    "data": "Look at, clean, convert and split data",
     "plugins": "See what can be chosen by name, and what is broken",
     "runs": "See how runs stand, compare and delete them",
     "tokenizer": "Make a tokenizer from text",

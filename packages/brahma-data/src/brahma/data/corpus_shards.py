@@ -25,6 +25,7 @@ from brahma.data.cache import MANIFEST, writing
 from brahma.data.encode import Encoder
 from brahma.data.report_text import labelled, numbers, place
 from brahma.data.shards import Shard, token_dtype
+from brahma.data.tokenizer import loaded_tokenizer
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -86,7 +87,7 @@ class CorpusShards:
 def write_shards(
     dataset: Dataset,
     *,
-    tokenizer: PreTrainedTokenizerBase,
+    tokenizer: PreTrainedTokenizerBase | str | Path,
     output: str | Path,
     template: str | Path | None = None,
     workers: int | None = None,
@@ -95,19 +96,20 @@ def write_shards(
 
     Args:
         dataset: its rows.
-        tokenizer: a fast one.
+        tokenizer: a fast one, its folder or hub id.
         output: the folder, which must not exist or be empty.
         template: a Jinja chat template, instead of the data set's or the tokenizer's own.
         workers: processes; None for one a core.
 
     Raises:
         RowError: a bad row, unless the data set skips them.
+        TokenizerError: the tokenizer is not there, or is not a fast one.
         DataError: something stands in the place of the folder, it cannot be written, or a source is damaged.
     """
     folder = Path(output).expanduser().absolute()
     _require_free(folder)
     work = folder.with_name(folder.name + ".tokenising")
-    encoder = Encoder(tokenizer, template or dataset.template)
+    encoder = Encoder(loaded_tokenizer(tokenizer), template or dataset.template)
     with writing(folder), _kept_if_worth(work):
         entries = tokenise(dataset, encoder, directory=work, workers=workers)
         manifest = _manifest(entries, encoder, dataset)

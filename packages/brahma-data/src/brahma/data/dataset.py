@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal, SupportsIndex, TypeAlias, cast, overl
 from brahma.core.errors import DataError, RowError
 from brahma.data._sources import expand_sources
 from brahma.data._validation import parse_row
-from brahma.data.layouts import KINDS, Layout, layouts_of, unknown_layout
+from brahma.data.layouts import LAYOUT_OF_FORMAT, KINDS, layouts_of, unknown_layout
 from brahma.data.readers import TextDocument, read_row_at, read_rows
 from brahma.data.rows import ROWS_IN_MEMORY, BadRow, Kind, RawRow, Row, place
 
@@ -25,15 +25,6 @@ Format = Literal["auto", "text", "jsonl", "chat", "completion", "instruct", "sha
 Paths = str | Path | Sequence[str | Path]
 Data: TypeAlias = "str | Path | Dataset | Sequence[str | Path | Mapping[str, object]]"
 """What the SDK takes for data, see `Dataset.of`."""
-
-_LAYOUT_OF_FORMAT: dict[Format, Layout] = {
-    "text": "text",
-    "jsonl": "text",
-    "chat": "chat",
-    "completion": "completion",
-    "instruct": "instruct",
-    "sharegpt": "sharegpt",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,9 +266,9 @@ class Dataset:
         if tokenizer is None:
             return example_of_row(row)
         from brahma.data.encode import Encoder
-        from brahma.data.tokenizer import load_tokenizer
+        from brahma.data.tokenizer import loaded_tokenizer
 
-        loaded = load_tokenizer(str(tokenizer)) if isinstance(tokenizer, str | Path) else tokenizer
+        loaded = loaded_tokenizer(tokenizer)
         return example_of_tokens(row, Encoder(loaded, template or self.template).encode(row), loaded)
 
     def _row_at(self, index: int) -> Row:
@@ -350,7 +341,7 @@ class Dataset:
 
     def _layout_of(self, raw: RawRow) -> Layout:
         if self.options.format != "auto":
-            return _LAYOUT_OF_FORMAT[self.options.format]
+            return LAYOUT_OF_FORMAT[self.options.format]
         layouts = layouts_of(raw.value)
         if not layouts:
             raise _unknown(raw)

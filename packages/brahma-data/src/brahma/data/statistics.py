@@ -25,6 +25,7 @@ from brahma.data.languages import language_of
 from brahma.data.layouts import layout_of, texts_of
 from brahma.data.readers import TextDocument, read_rows
 from brahma.data.rows import BadRow, RawRow, place
+from brahma.data.tokenizer import loaded_tokenizer
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -210,21 +211,21 @@ class Statistics:
 def stats(
     paths: str | Path | Iterable[str | Path],
     *,
-    tokenizer: PreTrainedTokenizerBase | None = None,
+    tokenizer: PreTrainedTokenizerBase | str | Path | None = None,
     text_document: TextDocument = "file",
 ) -> Statistics:
     """Read every row once. Rows of all layouts may stand side by side; those that cannot be read are counted.
 
     Args:
         paths: files, folders or globs.
-        tokenizer: a fast one: tokens are counted too.
+        tokenizer: a fast one, its folder or hub id: tokens are counted too.
         text_document: what a document is in plain text.
 
     Raises:
         DataError: a path that is not there, a damaged file, or not one row that can be read.
     """
     given = [paths] if isinstance(paths, str | Path) else list(paths)
-    looked = _Look(tokenizer)
+    looked = _Look(None if tokenizer is None else loaded_tokenizer(tokenizer))
     sources = expand_sources(given)
     sizes = [source.stat().st_size for source in sources]
     found = []

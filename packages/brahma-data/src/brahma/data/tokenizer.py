@@ -246,6 +246,11 @@ def check_new_folder(folder: Path) -> None:
         )
 
 
+def loaded_tokenizer(tokenizer: PreTrainedTokenizerBase | str | Path) -> PreTrainedTokenizerBase:
+    """The tokenizer itself, also if it is given by its place, as `load_tokenizer` takes it."""
+    return load_tokenizer(tokenizer) if isinstance(tokenizer, str | Path) else tokenizer
+
+
 def load_tokenizer(path: str | Path) -> PreTrainedTokenizerBase:
     """A tokenizer from a folder, a `tokenizer.json`, or a hub id. Code that it ships is never run.
 

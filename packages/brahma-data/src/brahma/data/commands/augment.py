@@ -16,13 +16,9 @@ _FILE = click.Path(path_type=Path)
 
 
 @click.command()
+@click.argument("paths", nargs=-1)
 @click.option(
-    "--input",
-    "inputs",
-    metavar="PATH",
-    multiple=True,
-    required=True,
-    help="File, folder or glob; may be repeated.",
+    "--input", "inputs", metavar="PATH", multiple=True, help="File, folder or glob; the same as PATHS."
 )
 @click.option("--output", type=_FILE, required=True, help="File to write: .jsonl, .json, also compressed.")
 @click.option(
@@ -64,6 +60,7 @@ _FILE = click.Path(path_type=Path)
 )
 @click.option("--overwrite", is_flag=True, help="Replace files that exist.")
 def augment(
+    paths: tuple[str, ...],
     inputs: tuple[str, ...],
     output: Path,
     techniques: str,
@@ -71,7 +68,7 @@ def augment(
     options: tuple[str, ...],
     **others: Any,
 ) -> None:
-    """Write the rows of a file, unchanged, and behind them variants of their questions or running text.
+    """Write the rows of PATHS, unchanged, and behind them variants of their questions or running text.
 
     Answers, code, numbers and names stay as they are. Each variant is checked and says where it comes from.
     Stopped by Ctrl-C, the same command goes on where it was.
@@ -79,11 +76,13 @@ def augment(
     from brahma.data.augmentation.augment import augment as run
     from brahma.data.augmentation.augment import job_folder
 
+    if not paths and not inputs:
+        raise ConfigError("there is nothing to augment", hint="give files, folders or globs, or --input FILE")
     names = [name.strip() for name in techniques.split(",") if name.strip()]
     try:
         with tidy_at_sigterm():
             report = run(
-                inputs,
+                [*paths, *inputs],
                 output,
                 techniques=names,
                 engines=_engines(engines, names),

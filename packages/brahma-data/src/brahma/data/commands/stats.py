@@ -42,14 +42,12 @@ def stats(
     Rows of any layout may stand side by side; those that cannot be read are counted.
     """
     from brahma.data.statistics import stats as look
-    from brahma.data.tokenizer import load_tokenizer
 
     if plot is not None:
         from brahma.data.statistics_plot import check_picture
 
         check_picture(plot)
-    loaded = load_tokenizer(tokenizer) if tokenizer else None
-    found = look(paths, tokenizer=loaded, text_document=text_document)
+    found = look(paths, tokenizer=tokenizer, text_document=text_document)
     if as_json:
         click.echo(json.dumps(found.to_dict(), ensure_ascii=False, indent=1))
     else:

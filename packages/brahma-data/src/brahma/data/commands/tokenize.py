@@ -48,12 +48,11 @@ def tokenize(
     """
     from brahma.data.corpus_shards import write_shards
     from brahma.data.dataset import Dataset
-    from brahma.data.tokenizer import load_tokenizer
 
     dataset = Dataset.from_files(
         paths, format=format_, text_document=text_document, on_bad_row=on_bad_row, template=template
     )
     with tidy_at_sigterm():
-        shards = write_shards(dataset, tokenizer=load_tokenizer(tokenizer), output=output, workers=workers)
+        shards = write_shards(dataset, tokenizer=tokenizer, output=output, workers=workers)
     for line in shards.lines(columns_of(sys.stdout)):
         click.echo(line)

@@ -158,7 +158,7 @@ class _Split:
         hashes, keys, strata = self._hashed()
         total = len(hashes)
         if total < 1 + len(sizes):
-            raise self._too_few(f"the data has {total} rows")
+            raise self._too_few(f"rows in the data: {total}")
         groups = groups_of([hashes, keys] if self.by else [hashes])
         counts = np.bincount(groups)
         self.groups, self.largest = int(np.count_nonzero(counts)), int(counts.max())
@@ -169,7 +169,7 @@ class _Split:
         for number in range(len(sizes) + 1):
             if not np.any(parts == number):
                 raise self._too_few(
-                    f"{self.groups:,} groups of rows that stay together, the largest of {self.largest:,}"
+                    f"groups of rows that stay together: {self.groups:,}, the largest of {self.largest:,}"
                 )
         return parts
 
@@ -178,7 +178,7 @@ class _Split:
             "there are too few rows for a split: a part would be empty",
             where=", ".join(map(str, self.sources[:3])),
             why=why,
-            hint="Ask for larger parts, or leave --by out; --text-document says what one document is in .txt",
+            hint="Ask for other sizes, or leave --by out; --text-document says what one document is in .txt",
         )
 
     def _hashed(self) -> tuple[NDArray[np.uint64], NDArray[np.uint64], NDArray[np.int64]]:
