@@ -270,10 +270,15 @@ class TestTextIntoTurns:
         self.report = convert(path, tmp_path / "my_data.jsonl", format="chat", overwrite=True, **options)
         return [[turn["content"] for turn in row["messages"]] for row in read(tmp_path / "my_data.jsonl")]
 
+    def told(self, head: str) -> str:
+        """What the report says behind this word."""
+        (line,) = [line for line in self.report.lines() if line.startswith(head)]
+        return line.removeprefix(head).strip()
+
     def test_a_transcript_is_recognised_and_said(self, tmp_path: Path) -> None:
         assert self.chat(tmp_path, "Q: a\nA: b\n\nQ: c\nA: d\n") == [["a", "b"], ["c", "d"]]
         assert self.report.rule == "transcript"
-        rule = dict(self.report.lines())["rule     "]
+        rule = self.told("rule")
         assert rule.startswith("transcript: each turn begins with its speaker's name")
 
     def test_each_paragraph_of_prose_is_continued_by_the_next(self, tmp_path: Path) -> None:
@@ -281,7 +286,7 @@ class TestTextIntoTurns:
             ["Continue this text:\n\nThe sea\nis salt.", "It is wide."],
             ["Continue this text:\n\nIt is wide.", "And deep."],
         ]
-        assert dict(self.report.lines())["rule     "].startswith("continue: each paragraph asks")
+        assert self.told("rule").startswith("continue: each paragraph asks")
         assert self.report.notes == {}
 
     def test_one_paragraph_has_nothing_to_continue_with(self, tmp_path: Path) -> None:
@@ -292,7 +297,7 @@ class TestTextIntoTurns:
         assert self.chat(tmp_path, "\nThe sea\n\nIt is salt.\nIt is wide.\n") == [
             ["The sea", "It is salt.\nIt is wide."]
         ]
-        rule = dict(self.report.lines())["rule     "]
+        rule = self.told("rule")
         assert rule.startswith("title: the first paragraph of a document asks")
         note = "file taken as one document (--text-document blank_line or line cuts it up)"
         assert self.report.notes == {note: 1}

@@ -119,8 +119,8 @@ class FilterEntry(Entry):
 class AugmenterEntry(Entry):
     """A technique that makes variants of texts. target: `(options, seed: int) -> Augmenter`.
 
-    See `brahma.data.augmentation.contract`. An option called `engine` is what `--engine` sets. The target raises
-    MissingDependencyError when what it needs is not installed, with the command that installs it.
+    See `brahma.data.augmentation.contract`. An option called `engine` is what `--engine` sets. The target
+    raises MissingDependencyError when what it needs is not installed, with the command that installs it.
     """
 
     kind: ClassVar[str] = "augmenter"

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal, SupportsIndex, TypeAlias, cast, overl
 from brahma.core.errors import DataError, RowError
 from brahma.data._sources import expand_sources
 from brahma.data._validation import parse_row
-from brahma.data.layouts import LAYOUT_OF_FORMAT, KINDS, layouts_of, unknown_layout
+from brahma.data.layouts import KINDS, LAYOUT_OF_FORMAT, Layout, layouts_of, unknown_layout
 from brahma.data.readers import TextDocument, read_row_at, read_rows
 from brahma.data.rows import ROWS_IN_MEMORY, BadRow, Kind, RawRow, Row, place
 

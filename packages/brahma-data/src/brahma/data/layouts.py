@@ -34,6 +34,11 @@ KEYS: Mapping[Layout, tuple[str, ...]] = {
 }
 """The keys that a row of the layout must have."""
 
+LAYOUT_OF_FORMAT: Mapping[str, Layout] = {**{layout: layout for layout in KEYS}, "jsonl": "text"}
+"""What a `format` other than `auto` says of the rows."""
+
+_KEY_SETS: Mapping[Layout, frozenset[str]] = {layout: frozenset(keys) for layout, keys in KEYS.items()}
+
 KINDS: Mapping[Layout, Kind] = {
     "text": "text",
     "chat": "chat",
@@ -60,7 +65,8 @@ def layouts_of(value: Value) -> list[Layout]:
         return ["text"]
     if is_preference(value):
         return []
-    found = [layout for layout, keys in KEYS.items() if all(key in value for key in keys)]
+    keys = value.keys()
+    found = [layout for layout, needed in _KEY_SETS.items() if keys >= needed]
     if len(found) < 2:
         return found
     filled = [layout for layout in found if all(value[key] is not None for key in KEYS[layout])]

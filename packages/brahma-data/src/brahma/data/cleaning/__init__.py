@@ -1,7 +1,7 @@
 """Cleaning: `clean`, `dedup`, and what they are made of.
 
-- What people use: `clean`, `dedup`, `report` (as text: `report_text`), `profile` and the files in `profiles/`,
-  `choice` of one from the data.
+- What people use: `clean`, `dedup`, `report` (as text: `report_text`), `profile` and the files in
+  `profiles/`, `choice` of one from the data.
 - Steps: `contract` (what a step is), `steps/`, `duplicates/`, `words` (how text is cut into them).
 - One document: `reading`, then `chain` (the steps, with `counts` and `excerpts`), then `spool`.
 - The job on disk: `planning` (which files), `tasks` (how they are cut), `job` (its folder), `folders` (found

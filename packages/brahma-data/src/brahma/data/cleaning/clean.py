@@ -21,7 +21,7 @@ from brahma.data.cleaning.profile import Profile, load_profile, with_evaluation
 from brahma.data.cleaning.report import CleaningReport, NothingLeftError, make_report
 from brahma.data.cleaning.stages import read_counts, stages_of
 from brahma.data.cleaning.tasks import Source
-from brahma.data.layouts import Layout
+from brahma.data.layouts import LAYOUT_OF_FORMAT
 from brahma.data.readers import TextDocument
 
 CleanFormat = Literal["auto", "text", "jsonl", "chat", "completion", "instruct", "sharegpt"]
@@ -84,7 +84,7 @@ def clean(
         output=None if report_only or output is None else str(output),
         rejected=None if rejected is None else Path(rejected),
         text_document=text_document,
-        layout=_LAYOUTS[format],
+        layout=None if format == "auto" else LAYOUT_OF_FORMAT[format],
         overwrite=overwrite,
     )
     is_piped = STREAM in map(str, [*_listed(inputs), output])  # what comes by a pipe never comes again
@@ -148,14 +148,3 @@ def _executor(name: str, options: Mapping[str, Any]) -> Executor:
     entry = get_plugins().find("executor", name)
     checked = get_plugins().options(entry, choice)
     return cast(Executor, get_plugins().load("executor", name)(checked))
-
-
-_LAYOUTS: Mapping[CleanFormat, Layout | None] = {
-    "auto": None,
-    "text": "text",
-    "jsonl": "text",
-    "chat": "chat",
-    "completion": "completion",
-    "instruct": "instruct",
-    "sharegpt": "sharegpt",
-}
