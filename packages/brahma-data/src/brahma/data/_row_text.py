@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from math import isfinite
 from typing import Protocol
 
@@ -14,6 +14,8 @@ import orjson
 from brahma.core.errors import RowError
 from brahma.data.layouts import Value, type_name
 from brahma.data.readers import TextDocument
+
+_LISTS, _MAPPINGS = (list, tuple), (dict, Mapping)  # the abstract class last: asking it takes longest
 
 
 class RowText(Protocol):
@@ -186,11 +188,10 @@ def json_of(value: object) -> bytes:
 
 def _has_odd_number(value: object) -> bool:
     """Whether a NaN or infinity, which orjson would write as null, is within."""
-    if isinstance(value, float):
-        return not isfinite(value)
-    if type(value) is not dict and not isinstance(value, Mapping | list | tuple):
-        return False
-    for each in value.values() if isinstance(value, Mapping) else value:
-        if type(each) is not str and _has_odd_number(each):
-            return True
-    return False
+    if isinstance(value, _LISTS):
+        within: Iterable[object] = value
+    elif isinstance(value, _MAPPINGS):
+        within = value.values()
+    else:
+        return isinstance(value, float) and not isfinite(value)
+    return any(type(each) is not str and _has_odd_number(each) for each in within)
