@@ -105,7 +105,8 @@ class FilterEntry(Entry):
     """A step of a cleaning. target: `(options) -> TextStep`, in scope `corpus` `(options) -> CorpusStep`.
 
     A TextStep is `Callable[[str], Verdict]`: True keeps a text, a string says why not; it may also return
-    `Rewritten(text)`. See `brahma.data.cleaning.contract`.
+    `Dropped(reason, detail)`, `Rewritten(text, counts)` or `Counted(counts)` of
+    `brahma.data.cleaning.contract`.
 
     Attributes:
         scope: what it sees: each `text` of a row alone, the whole `document`, or the `corpus`.

@@ -285,6 +285,8 @@ def brahma_filters() -> Iterable[FilterEntry]:  # type: ignore[empty-body]
                 count = len(text.split())
                 return True if count >= options.words else f"{count} words, fewer than {options.words}"
             return keep
+
+    Used in a profile: `steps: [min_words]`, or `steps: [{name: min_words, words: 5}]`.
     """
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from brahma.core.errors import ConfigError, PluginError
+from brahma.core.errors import BrahmaError, ConfigError, PluginError
 from brahma.core.plugins import get_plugins
 from brahma.data.augmentation.contract import Augmenter, Failed, Outcome
 
@@ -28,9 +28,19 @@ class Technique:
 
         Raises:
             MissingDependencyError: what its engine needs is not installed.
+            PluginError: its target fails, or gives something that is no augmenter.
             BrahmaError: the engine cannot be used.
         """
-        augmenter: Augmenter = get_plugins().load("augmenter", self.name, WHERE)(self.options, seed)
+        target = get_plugins().load("augmenter", self.name, WHERE)
+        try:
+            augmenter: Augmenter = target(self.options, seed)
+        except BrahmaError:
+            raise
+        except Exception as error:  # a plugin's code: whatever it raises is its own fault
+            raise _broken(self.name, f"{type(error).__name__}: {error}") from error
+        if not isinstance(getattr(augmenter, "engine", None), str):
+            kind = type(augmenter).__name__
+            raise _broken(self.name, f"{kind} has no text `engine`, which says what made the variants")
         return augmenter
 
     def settings(self) -> dict[str, Any]:
@@ -87,8 +97,6 @@ def outcomes_of(name: str, augmenter: Augmenter, passages: Sequence[str], count:
         PluginError: it fails by an error that is none of ours, or gives something else than was asked for.
         BrahmaError: whatever it raises itself.
     """
-    from brahma.core.errors import BrahmaError
-
     if not passages:
         return []
     try:
@@ -99,7 +107,15 @@ def outcomes_of(name: str, augmenter: Augmenter, passages: Sequence[str], count:
         raise _broken(name, f"{type(error).__name__}: {error}") from error
     if len(outcomes) != len(passages):
         raise _broken(name, f"{len(outcomes)} outcomes for {len(passages)} passages")
+    for outcome in outcomes:
+        if not isinstance(outcome, Failed) and not _is_list_of_texts(outcome):
+            raise _broken(name, f"an outcome is {outcome!r:.80}; wanted: a list of texts, or Failed")
     return [each if isinstance(each, Failed) else list(each)[:count] for each in outcomes]
+
+
+def _is_list_of_texts(outcome: object) -> bool:
+    """A text is none, though it is a sequence of its characters."""
+    return isinstance(outcome, list | tuple) and all(isinstance(each, str) for each in outcome)
 
 
 def _broken(name: str, why: str) -> PluginError:

@@ -168,7 +168,7 @@ def _as_dropped(step: Step, verdict: object) -> Dropped:
     if isinstance(verdict, str):
         return Dropped(without_figures(verdict), verdict)
     raise _nonsense(
-        step, None, f"it returned {type(verdict).__name__}", "True, a string, Dropped or Rewritten"
+        step, None, f"it returned {type(verdict).__name__}", "True, a string, Dropped, Rewritten or Counted"
     )
 
 
