@@ -46,6 +46,7 @@ exclude_patterns = [
 nitpick_ignore_regex = [("py:.*", r"(?!brahma\b).*")]
 nitpick_ignore = [  # typed sections: their page is the reference of the configuration
     ("py:class", "brahma.core.config.resolve.ResolvedConfig"),
+    ("py:class", "brahma.core.config.sections.Choice"),
     ("py:class", "brahma.core.config.sections.Config"),
     ("py:class", "brahma.train.options.TrainerOptions"),
 ]

@@ -282,3 +282,11 @@ def test_dropped_documents_never_replace_the_output(tmp_path: Path, rejected: st
     with pytest.raises(DataError, match="would replace the output"):
         clean("in.jsonl", "out.jsonl", rejected=rejected, overwrite=True)
     assert (tmp_path / "out.jsonl").read_bytes() == before
+
+
+def test_blanks_between_a_prompt_and_its_completion_stay(tmp_path: Path) -> None:
+    row = {"prompt": "tide:  x \n ", "completion": " The rise. \n"}
+    source = tmp_path / "in.jsonl"
+    source.write_text(json.dumps(row))
+    _clean(source, steps=("whitespace", "exact_documents"))
+    assert rows_of(tmp_path / "out.jsonl") == [{"prompt": "tide:  x \n ", "completion": " The rise.\n"}]

@@ -17,9 +17,9 @@ from brahma.data.cleaning.chain import Chain, Judge, Step, build_step, build_ste
 from brahma.data.cleaning.contract import Document, Dropped
 from brahma.data.cleaning.counts import READ, Counts, Sample, size_of
 from brahma.data.cleaning.job import Job, loaded_job, write_json
+from brahma.data.cleaning.pieces import pieces_of, with_pieces
 from brahma.data.cleaning.reading import Found, read_part
 from brahma.data.cleaning.spool import Record, SpoolWriter, read_records
-from brahma.data.layouts import texts_of, with_texts
 from brahma.data.rows import BadRow
 
 
@@ -111,7 +111,7 @@ class _Pass:
                     self._drop(record, document, *dropped)
                     continue
                 if document.texts is not before:
-                    record = record._replace(value=with_texts(record.value, record.layout, document.texts))
+                    record = record._replace(value=with_pieces(record.value, record.layout, document.texts))
                 keep(record, document)
         write_json(done, self._counts.to_dict())
 
@@ -129,7 +129,7 @@ class _Pass:
 
     def _left_before(self) -> Iterator[tuple[Record, tuple[str, ...]]]:
         for record in read_records(self._job.pass_file(self._number - 1, self._task, "spool")):
-            yield record, texts_of(record.value, record.layout)
+            yield record, pieces_of(record.value, record.layout)
 
     def _input(self) -> Iterator[tuple[Record, tuple[str, ...]]]:
         number = 0
@@ -200,7 +200,7 @@ class _Pass:
 
     def _drop(self, record: Record, document: Document, step: Step, why: Dropped) -> None:
         self._counts.source(record.source).dropped[step.name] += 1
-        value = with_texts(record.value, record.layout, document.texts)
+        value = with_pieces(record.value, record.layout, document.texts)
         rejected = Rejected(
             record.number, record.source, record.line, step.name, why.reason, why.detail, value
         )

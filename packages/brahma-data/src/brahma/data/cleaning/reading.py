@@ -7,8 +7,9 @@ from typing import NamedTuple, cast
 
 from brahma.core.errors import RowError
 from brahma.data.cleaning.job import Job
+from brahma.data.cleaning.pieces import pieces_of
 from brahma.data.cleaning.tasks import Part
-from brahma.data.layouts import Layout, Value, is_preference, layout_of, layouts_of, texts_of, unknown_layout
+from brahma.data.layouts import Layout, Value, is_preference, layout_of, layouts_of, unknown_layout
 from brahma.data.readers import ReadOptions, reader_of
 from brahma.data.rows import BadRow, RawRow
 
@@ -72,7 +73,7 @@ class _Recogniser:
             if is_preference(row.value):
                 raise unknown_layout(cast("Mapping[str, object]", row.value), where=self._where(row))
             layout = self._wanted or self._layout_of(row)
-            texts = texts_of(row.value, layout)
+            texts = pieces_of(row.value, layout)
         except RowError as error:
             error.where = self._where(row)
             return BadRow(row.source, row.line, row.offset, error)
