@@ -12,7 +12,7 @@ import pytest
 from brahma.core import hookspecs
 from brahma.core.config.sections import Choice, Section
 from brahma.core.entries import Entry, OptimizerEntry, resolve
-from brahma.core.errors import ConfigError, PluginError
+from brahma.core.errors import EXIT_TERMINATED, ConfigError, PluginError
 from brahma.core.plugins import FIRST_PARTY, KINDS, PLUGINS_VARIABLE, Plugins, get_plugins, hook_name
 from tests.plugin_factory import install_distribution, install_documented, plugin_site
 
@@ -177,6 +177,16 @@ def test_a_target_that_fails_at_import_names_its_distribution(
     plugins = install("rooted", GOOD.format(name="rooted").replace("math:sqrt", "the_target:sqrt"))
     with pytest.raises(PluginError, match=r"of rooted 1\.0 cannot be loaded\n  cause: the_target:sqrt: "):
         plugins.load("optimizer", "rooted")
+
+
+def test_sigterm_while_a_target_is_imported_is_no_fault_of_its_distribution(
+    install: Install, tmp_path: Path
+) -> None:
+    (tmp_path / "stopped_target.py").write_text(f"raise SystemExit({EXIT_TERMINATED})")
+    plugins = install("rooted", GOOD.format(name="rooted").replace("math:sqrt", "stopped_target:sqrt"))
+    with pytest.raises(SystemExit) as caught:
+        plugins.load("optimizer", "rooted")
+    assert caught.value.code == EXIT_TERMINATED
 
 
 def test_a_plugin_that_fails_in_one_hook_brings_nothing(install: Install) -> None:
