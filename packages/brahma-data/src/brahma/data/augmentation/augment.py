@@ -32,7 +32,7 @@ def augment(
     options: Mapping[str, Mapping[str, Any]] | None = None,
     variants: int = 1,
     fraction: float = 1.0,
-    seed: int = 0,
+    seed: int = 42,
     rejected: str | Path | None = None,
     text_document: TextDocument = "file",
     on_bad_row: Literal["error", "skip"] = "error",

@@ -47,7 +47,7 @@ _FILE = click.Path(path_type=Path)
 @click.option(
     "--fraction", type=float, default=1.0, show_default=True, help="Of the rows, drawn by the seed."
 )
-@click.option("--seed", type=int, default=0, show_default=True, help="The same one gives the same output.")
+@click.option("--seed", type=int, default=42, show_default=True, help="The same one gives the same output.")
 @click.option("--rejected", type=_FILE, help="Write the variants that were not taken here, with the reasons.")
 @_common_options.text_document
 @_common_options.on_bad_row
