@@ -78,6 +78,10 @@ class Handler(BaseHTTPRequestHandler):
             return self._send(200, '{"choices": "none"}')
         if "HTML" in text:
             return self._send(200, "<html>hello</html>")
+        if "HALF" in text:
+            return self._reply("half of a pair: \ud800", "stop")
+        if "BINARY" in text:
+            return self._send(200, "\x1b[31m\x00")
         if "TORN" in text:
             return self._send(200, '{"choices": [{"mess')
         if "LONG" in text:
@@ -157,6 +161,8 @@ def test_a_server_that_is_busy_is_asked_again_when_it_says(server: Fake) -> None
         ("HANG", "took too long", 2),
         ("NONSENSE", "the answer is nonsense", 1),
         ("HTML", "the answer is nonsense", 1),
+        ("HALF", "the answer is nonsense", 1),
+        ("BINARY", "the answer is nonsense", 1),
         ("TORN", "the answer is nonsense", 1),
         ("LONG", "the answer was cut off", 1),
     ],
@@ -212,3 +218,12 @@ def test_a_job_by_a_server_stops_counts_and_goes_on(
     assert dict(report.techniques[0].reasons) == {"the answer is nonsense": 1}
     assert KEY not in output.read_text()
     assert KEY not in "".join(path.read_text() for path in (tmp_path / "cache").rglob("*.txt"))
+
+
+def test_the_folder_of_the_cache_can_be_chosen_by_its_name(server: Fake, tmp_path: Path) -> None:
+    options = ParaphraseOptions.model_validate(
+        {"engine": f"openai:{server.url}", "cache": str(tmp_path / "kept")}
+    )
+    with paraphraser(options, seed=1) as augmenter:
+        assert list(augmenter.variants(["a fast boat"], 1)) == [["a rapid boat"]]
+    assert list((tmp_path / "kept").rglob("*.txt"))

@@ -11,6 +11,8 @@ from brahma.core.config.sections import Section
 
 _Positive = Annotated[float, Field(gt=0)]
 _Count = Annotated[int, Field(ge=1)]
+_Folder = Annotated[Path, Field(strict=False)]
+"""Also as the string that a command or a file gives."""
 
 
 class EngineOptions(Section):
@@ -26,7 +28,7 @@ class EngineOptions(Section):
     """Of a server: requests that begin in a minute, at most. Absent: no limit."""
     attempts: _Count = 4
     """Of a server: how often a request is tried before its passage counts as failed."""
-    cache: Path | None = None
+    cache: _Folder | None = None
     """Of a server: the folder of its answers, by content. Absent: `brahma/augment` in the user's cache."""
     timeout: _Positive = 120.0
     """Seconds for a request to a server, or for one process of Apertium."""
@@ -52,5 +54,5 @@ class BacktranslationOptions(EngineOptions):
     """`apertium` or `apertium:en-eo,eng-spa`, `seq2seq:DIR,DIR`, `hf:DIR`, or `openai:URL`."""
     language: str = "German"
     """Of `hf` and `openai`: the language through which a passage goes."""
-    wordnet: Path | None = None
+    wordnet: _Folder | None = None
     """Of `apertium`: the folder of WordNet's files, which check its words. Absent: where Debian has them."""

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from brahma.core.errors import ConfigError, DataError
 from brahma.core.extras import needs
+from brahma.core.layout import printable
 from brahma.data.augmentation.contract import Failed
 from brahma_augment.options import EngineOptions
 from brahma_augment.prompts import Question
@@ -111,7 +112,7 @@ class Server:
                     raise self._refused(response)
                 if response.status_code not in _AGAIN:
                     return _content_of(response)
-                failure = Failed(f"the server answered {response.status_code}", response.text[:200])
+                failure = Failed(f"the server answered {response.status_code}", _shown(response))
                 pause = _asked_pause(response) or pause
             if attempt + 1 < self._options.attempts:
                 time.sleep(pause)
@@ -160,17 +161,24 @@ class Server:
 
 def _content_of(response: httpx.Response) -> str | Failed:
     if response.status_code != 200:
-        return Failed(f"the server answered {response.status_code}", response.text[:200])
+        return Failed(f"the server answered {response.status_code}", _shown(response))
     try:
         choice = response.json()["choices"][0]
         content = choice["message"]["content"]
     except (ValueError, KeyError, IndexError, TypeError):
-        return Failed("the answer is nonsense", response.text[:200])
+        return Failed("the answer is nonsense", _shown(response))
     if not isinstance(content, str):
         return Failed("the answer is nonsense", f"its content is of type {type(content).__name__}")
     if choice.get("finish_reason") == "length":
         return Failed("the answer was cut off", "see max_new_tokens")
+    if any("\ud800" <= character <= "\udfff" for character in content):
+        return Failed("the answer is nonsense", "it holds half of a surrogate pair")
     return content
+
+
+def _shown(response: httpx.Response) -> str:
+    """The beginning of an answer, for an error: it may hold anything."""
+    return printable(response.text[:200])
 
 
 def _asked_pause(response: httpx.Response) -> float | None:
@@ -185,7 +193,7 @@ def _asked_pause(response: httpx.Response) -> float | None:
             seconds = parsedate_to_datetime(value).timestamp() - time.time()
         except ValueError:
             return None
-    return min(max(seconds, 0.0), _LONGEST_PAUSE)
+    return min(max(0.0, seconds), _LONGEST_PAUSE)  # 0 for NaN
 
 
 def _cache_folder() -> Path:
