@@ -143,3 +143,14 @@ def test_names_and_keys_of_any_bytes_pass_a_cleaning() -> None:
     assert rows_of(Path(f"out {odd}")) == [{"text": "a document"}]
     assert json.loads(Path("report.json").read_text())["sources"][0]["name"] == odd
     assert rows_of(Path("no.jsonl"))[0]["where"] == f"{odd}:2"
+
+
+def test_an_empty_input_is_called_empty_and_nothing_is_called_written(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    Path("in.jsonl").touch()
+    assert _run("in.jsonl", "--output", "out.jsonl") == 2
+    told = capsys.readouterr()
+    assert "the input holds no document" in told.err
+    assert "out.jsonl" not in told.out
+    assert not Path("out.jsonl").exists()

@@ -163,7 +163,7 @@ def make_report(
     for name in (READ, *(step.name for step in job.profile.steps)):
         steps.append(_step(name, documents, counts.steps.get(name, StepCounts())))
         documents = steps[-1].kept
-    outputs = tuple(str(output.path) for output in job.outputs)
+    outputs = tuple(str(output.path) for output in job.outputs if counts.kept)
     return CleaningReport(job.profile.name, why, tuple(steps), sources, outputs, tuple(notes), seconds)
 
 
@@ -210,6 +210,8 @@ class NothingLeftError(DataError):
         super().__init__(
             "no document is left, and nothing was written",
             where=report.sources[0].name if len(report.sources) == 1 else None,
-            why=f"{report.rows:,} read; most of it was dropped by the step {most.name}",
+            why=f"{report.rows:,} read; most of it was dropped by the step {most.name}"
+            if report.rows
+            else "the input holds no document",
             hint=_hint(most),
         )
