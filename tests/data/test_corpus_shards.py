@@ -137,6 +137,7 @@ def test_the_command_says_what_it_made(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(importlib.util.find_spec("megatron") is None, reason="megatron-core is not installed")
+@pytest.mark.slow
 def test_the_reader_of_megatron_opens_them(tmp_path: Path) -> None:
     """In a process of its own: importing megatron-core changes settings of torch."""
     write_shards(Dataset.from_files(corpus(tmp_path)), tokenizer=small_tokenizer(), output=tmp_path / "out")
