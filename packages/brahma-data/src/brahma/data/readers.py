@@ -22,6 +22,8 @@ from brahma.data.rows import RawRow as RawRow
 from brahma.data.rows import place
 
 TextDocument = Literal["file", "blank_line", "line"]
+LONGEST_ROW = 16 << 20
+"""Bytes: a row is held several times while it is cleaned, and its text may take four bytes a character."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +47,7 @@ class ReadOptions:
     line: int = 1
     end: int | None = None
     lenient: bool = False
-    longest: int = 64 << 20
+    longest: int = LONGEST_ROW
     piece: int = 1 << 20
 
 

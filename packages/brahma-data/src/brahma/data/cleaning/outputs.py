@@ -15,11 +15,10 @@ from brahma.data.cleaning.job import Job, Output, loaded_job
 from brahma.data.cleaning.passes import Rejected
 from brahma.data.cleaning.spool import Record, read_records, read_spool
 from brahma.data.layouts import Value
+from brahma.data.readers import LONGEST_ROW
 from brahma.data.rows import place
 from brahma.data.writers import open_writer
 
-LONGEST_ROW = 64 << 20
-"""Characters of running text in a row at most; what is longer becomes several rows."""
 _BETWEEN = "\n\n"
 """Stands between two files of running text that are written into one."""
 
@@ -96,12 +95,15 @@ def _rows(job: Job, records: Iterable[Record]) -> Iterator[Value]:
 
 
 def _joined(pieces: Iterable[str]) -> Iterator[str]:
-    held: list[str] = []
+    """Texts that can be read again: what is longer than a row may be becomes several."""
+    held, size = list[str](), 0
     for piece in pieces:
-        if held and sum(map(len, held)) + len(piece) > LONGEST_ROW:
+        length = len(piece.encode("utf-8", "surrogatepass"))
+        if held and size + length > LONGEST_ROW:
             yield "".join(held)
-            held = []
+            held, size = [], 0
         held.append(piece)
+        size += length
     yield "".join(held)
 
 

@@ -15,11 +15,11 @@ from brahma.data._compression import split_ending
 from brahma.data._sources import expand_sources
 from brahma.data._standard_input import standard_input
 from brahma.data.cleaning.job import COUNTS, Job, Output
-from brahma.data.cleaning.outputs import LONGEST_ROW, is_running_text
+from brahma.data.cleaning.outputs import is_running_text
 from brahma.data.cleaning.profile import Profile
 from brahma.data.cleaning.tasks import Source, cut
 from brahma.data.layouts import Layout
-from brahma.data.readers import TextDocument
+from brahma.data.readers import LONGEST_ROW, TextDocument
 from brahma.data.writers import check_apart, check_ending, check_output
 
 STREAM = "-"
@@ -149,7 +149,8 @@ def notes_of(job: Job) -> list[str]:
         writes = [output.path for output in job.outputs if job.sources.index(source) in output.sources]
         if any(not is_running_text(path) for path in writes):
             notes.append(
-                f"{source.name} is one document of {source.size / 1e6:,.0f} MB: its rows hold 64 MB at most"
+                f"{source.name} is one document of {source.size / 1e6:,.0f} MB: its rows hold "
+                f"{LONGEST_ROW / 1e6:.0f} MB at most"
             )
     return notes
 
