@@ -131,10 +131,12 @@ class TestMistakes:
             (rows(2), {"test": 1}),
             ([{"text": "same"}] * 10, {}),
             (rows(10, author="one"), {"by": "author"}),
+            (rows(9), {"validation": 9}),
+            (rows(9), {"validation": 0.5, "test": 0.5}),
         ],
     )
     def test_too_few_rows(self, tmp_path: Path, given_rows: list[Any], options: dict[str, Any]) -> None:
-        with pytest.raises(DataError, match="too few rows for a split"):
+        with pytest.raises(DataError, match="too few rows for this split"):
             split_files(write(tmp_path / "rows.jsonl", given_rows), tmp_path / "out", **options)
         assert [each.name for each in tmp_path.iterdir()] == ["rows.jsonl"]
 

@@ -157,8 +157,9 @@ class _Split:
 
         hashes, keys, strata = self._hashed()
         total = len(hashes)
-        if total < 1 + len(sizes):
-            raise self._too_few(f"rows in the data: {total}")
+        asked = sum(size if size >= 1 else size * total for size in sizes)
+        if total < 1 + len(sizes) or asked >= total:
+            raise self._too_few(f"rows in the data: {total:,}; held out would be {round(asked):,}")
         groups = groups_of([hashes, keys] if self.by else [hashes])
         counts = np.bincount(groups)
         self.groups, self.largest = int(np.count_nonzero(counts)), int(counts.max())
@@ -175,7 +176,7 @@ class _Split:
 
     def _too_few(self, why: str) -> DataError:
         return DataError(
-            "there are too few rows for a split: a part would be empty",
+            "there are too few rows for this split: a part would be empty",
             where=", ".join(map(str, self.sources[:3])),
             why=why,
             hint="Ask for other sizes, or leave --by out; --text-document says what one document is in .txt",
