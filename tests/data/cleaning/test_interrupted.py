@@ -107,8 +107,8 @@ def test_the_same_command_goes_on_after_a_signal(
 
 
 def _unfinished(many: Path) -> None:
-    """Leave a job of which some tasks are done."""
-    (many / "5.jsonl").write_text('{"text": "die"}\n' * 100)
+    """Leave a job of which some tasks are done: the smallest, which dies, is the last to begin."""
+    (many / "7.jsonl").write_text('{"text": "die"}\n' * 100)
     with pytest.raises(DataError, match="process of the cleaning died"):
         clean(
             many,
@@ -119,11 +119,11 @@ def _unfinished(many: Path) -> None:
 
 
 def test_a_process_that_is_killed_is_an_error_that_names_the_signal_and_the_task(many: Path) -> None:
-    (many / "5.jsonl").write_text('{"text": "die"}\n' * 100)
+    (many / "7.jsonl").write_text('{"text": "die"}\n' * 100)
     profile = profile_of(Path(), "die", "exact_documents")
     with pytest.raises(DataError) as caught:
         clean(many, "out.jsonl", profile=profile, executor_options={"workers": 2})
-    assert "task 3 of 4 of the stage 1-clean" in str(caught.value)
+    assert "task 4 of 4 of the stage 1-clean" in str(caught.value)
     assert "SIGKILL" in str(caught.value)
     assert not Path("out.jsonl").exists()
     report = clean(many, "out.jsonl", profile=profile, executor_options={"workers": 2})
