@@ -183,7 +183,7 @@ def tokenisation(corpus: Path, repeats: int, quick: bool) -> Iterator[Row]:
 def whole(corpus: Path, repeats: int, quick: bool) -> Iterator[Row]:
     """The whole profile `docs` as a command: CPU seconds, and two processes beside one."""
     with tempfile.TemporaryDirectory() as folder:
-        data, megabytes = _written(sample(corpus, 4 if quick else 60), Path(folder) / "in", files=4)
+        data, megabytes = _written(sample(corpus, 4 if quick else 150), Path(folder) / "in", files=4)
         found = []
         for _ in range(repeats):
             one = _clean(data, Path(folder) / "out.jsonl", workers=1)
