@@ -135,8 +135,8 @@ def test_requests_run_beside_each_other_and_no_more_than_allowed(server: Fake) -
 
 
 def test_requests_keep_to_their_rate(server: Fake) -> None:
-    variants(server, [f"{number} fast" for number in range(5)], requests_per_minute=600)
-    assert server.times[-1] - server.times[0] >= 0.38
+    variants(server, [f"{number} fast" for number in range(5)], requests_per_minute=300)
+    assert server.times[-1] - server.times[0] >= 0.6  # of 0.8; a busy machine may be late with the first
 
 
 def test_the_same_question_is_never_asked_twice(server: Fake) -> None:
@@ -150,7 +150,7 @@ def test_the_same_question_is_never_asked_twice(server: Fake) -> None:
 def test_a_server_that_is_busy_is_asked_again_when_it_says(server: Fake) -> None:
     began = time.monotonic()
     assert variants(server, ["SLOW fast"]) == [["SLOW rapid"]]
-    assert 0.2 <= time.monotonic() - began < 1
+    assert time.monotonic() - began >= 0.2
     assert server.asked["SLOW fast"] == 2
 
 
@@ -171,7 +171,7 @@ def test_what_fails_is_told_and_takes_nothing_with_it(
     server: Fake, monkeypatch: pytest.MonkeyPatch, text: str, reason: str, times: int
 ) -> None:
     monkeypatch.setattr("brahma_augment.server.random.uniform", lambda low, high: 0.01)
-    failed, good = variants(server, [text, "a fast boat"], attempts=2, timeout=0.5)
+    failed, good = variants(server, [text, "a fast boat"], attempts=2, timeout=1.0 if text == "HANG" else 10.0)
     assert isinstance(failed, Failed)
     assert failed.reason == reason
     assert good == ["a rapid boat"]
