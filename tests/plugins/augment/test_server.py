@@ -171,7 +171,8 @@ def test_what_fails_is_told_and_takes_nothing_with_it(
     server: Fake, monkeypatch: pytest.MonkeyPatch, text: str, reason: str, times: int
 ) -> None:
     monkeypatch.setattr("brahma_augment.server.random.uniform", lambda low, high: 0.01)
-    failed, good = variants(server, [text, "a fast boat"], attempts=2, timeout=1.0 if text == "HANG" else 10.0)
+    patience = 1.0 if text == "HANG" else 10.0
+    failed, good = variants(server, [text, "a fast boat"], attempts=2, timeout=patience)
     assert isinstance(failed, Failed)
     assert failed.reason == reason
     assert good == ["a rapid boat"]
