@@ -213,5 +213,5 @@ class NothingLeftError(DataError):
             why=f"{report.rows:,} read; most of it was dropped by the step {most.name}"
             if report.rows
             else "the input holds no document",
-            hint=_hint(most),
+            hint=_hint(most) if report.rows else "Check that the file was written to its end",
         )
