@@ -56,7 +56,8 @@ class Entry:
 class OptimizerEntry(Entry):
     """target: `(groups: list[ParameterGroup], training: TrainingSection, options) -> Optimizer` of torch.
 
-    A group is `{"params": [...], "names": [...], "weight_decay": float}`; `lr` is set before each step.
+    A group is `{"params": [...], "names": [...], "weight_decay": float, "lr_ratio": float}`; its `lr` is set
+    before each step. A checkpoint keeps the tensors and numbers of `state`, and numbers that change in groups.
 
     Attributes:
         state_bytes: what it keeps for each trained parameter; estimates of memory go by it. AdamW's two
@@ -78,18 +79,46 @@ class ScheduleEntry(Entry):
 
 
 @dataclass(frozen=True, kw_only=True)
+class QuantizedFormat:
+    """One way in which a quantizer stores weights.
+
+    Attributes:
+        type: what `quantization.type` calls it: `nf4`, `fp4`, `int8`, …
+        bits: of a weight.
+        group_sizes: numbers of neighbouring weights of a row that may share a scale; empty: only whole rows.
+        devices: where it runs: `cpu`, `cuda`.
+        double_quantization: whether the scales may be quantized themselves.
+    """
+
+    type: str
+    bits: int
+    group_sizes: tuple[int, ...] = ()
+    devices: tuple[str, ...] = ("cpu", "cuda")
+    double_quantization: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
 class QuantizerEntry(Entry):
-    """target: `(model: PreTrainedModel, section: QuantizationSection, options) -> PreTrainedModel`."""
+    """target: `(settings: QuantizedLayers, options) -> Quantizer`, of `brahma.core.models.quantization`.
+
+    Attributes:
+        formats: what it can do; a device or group size that it does not name is refused before loading.
+    """
 
     kind: ClassVar[str] = "quantizer"
-    bits: tuple[int, ...] = (4,)
+    formats: tuple[QuantizedFormat, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
 class BackendEntry(Entry):
-    """target: a class that implements `brahma.train.backends.Backend`."""
+    """target: a class that implements `brahma.train.backends.Backend`.
+
+    Attributes:
+        several: it joins several processes, found by RANK, WORLD_SIZE, MASTER_ADDR and MASTER_PORT.
+    """
 
     kind: ClassVar[str] = "backend"
+    several: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -44,6 +44,14 @@ FIRST_PARTY = {
     ("executor", "slurm"): "brahma-datatrove",
     ("augmenter", "paraphrase"): "brahma-augment",
     ("augmenter", "backtranslation"): "brahma-augment",
+    ("quantizer", "bitsandbytes"): "brahma-bitsandbytes",
+    ("quantizer", "hqq"): "brahma-hqq",
+    **{
+        ("optimizer", name): "brahma-bitsandbytes"
+        for name in ("adamw_8bit", "paged_adamw", "paged_adamw_8bit", "lion_8bit", "paged_lion_8bit")
+    },
+    ("tracker", "mlflow"): "brahma-mlflow",
+    ("tracker", "wandb"): "brahma-wandb",
 }
 """What our own plugins bring, by kind and name: who asks for it is told what to install."""
 

@@ -30,6 +30,9 @@ class TrainerOptions(TypedDict, total=False):
     adam_beta1: float
     adam_beta2: float
     adam_epsilon: float
+    parameter_groups: list[dict[str, Any]] | None
+    freeze: str | list[str] | None
+    train_only: str | list[str] | None
     max_grad_norm: float
     logging_steps: int
     save_steps: int

@@ -15,10 +15,6 @@ from brahma.core.config.sections import Config
 def refuse_absent_features(config: Config) -> Iterator[Mistake]:
     """One mistake for each configured part that does not exist yet."""
     absent = "this version of Brahma does not have it yet"
-    if config.lora is not None:
-        yield Mistake(("lora_config",), absent, "remove it: all weights are trained")
-    if config.quantization is not None:
-        yield Mistake(("quantization",), absent, "remove it: the base model is trained in bf16 or float32")
     if config.training.deepspeed_config is not None:
         yield Mistake(
             ("training_config.deepspeed_config",), absent, 'remove it, and leave "backend" at "auto"'

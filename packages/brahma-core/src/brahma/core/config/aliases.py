@@ -8,6 +8,7 @@ from typing import Any
 from brahma.core.config.formats import KeyPath
 
 _TRAINING, _DATA, _LORA = "training_config", "data_config", "lora_config"
+_QUANTIZATION = "quantization"
 
 ALIASES: Mapping[KeyPath, KeyPath] = {
     # The guide shows these at the top level.
@@ -26,9 +27,16 @@ ALIASES: Mapping[KeyPath, KeyPath] = {
     (_DATA, "max_seq_length"): (_DATA, "seq_length"),
     (_TRAINING, "output_dir"): ("output_dir",),
     (_TRAINING, "run_name"): ("run_name",),
-    # peft.LoraConfig
+    # peft.LoraConfig, and its LoRA+ optimizer
     (_LORA, "lora_alpha"): (_LORA, "alpha"),
     (_LORA, "lora_dropout"): (_LORA, "dropout"),
+    (_LORA, "use_rslora"): (_LORA, "rslora"),
+    (_LORA, "use_dora"): (_LORA, "dora"),
+    (_LORA, "loraplus_lr_ratio"): (_LORA, "lr_ratio"),
+    # transformers.BitsAndBytesConfig
+    (_QUANTIZATION, "bnb_4bit_quant_type"): (_QUANTIZATION, "type"),
+    (_QUANTIZATION, "bnb_4bit_use_double_quant"): (_QUANTIZATION, "double_quantization"),
+    (_QUANTIZATION, "bnb_4bit_compute_dtype"): (_QUANTIZATION, "compute_type"),
 }
 
 _VALUES: Mapping[KeyPath, Mapping[str, str]] = {
@@ -61,7 +69,7 @@ FOREIGN_KEYS: Mapping[str, str] = {
 }
 """Keys of other trainers that have no counterpart of the same meaning, each with what to do instead."""
 
-_CHOICES = {(_TRAINING, key) for key in ("optimizer", "schedule", "backend")}
+_CHOICES = {*((_TRAINING, key) for key in ("optimizer", "schedule", "backend")), (_QUANTIZATION, "quantizer")}
 
 
 def aliases_in(section: KeyPath) -> list[str]:

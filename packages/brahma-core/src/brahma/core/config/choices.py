@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 
 from brahma.core.config.formats import KeyPath
 from brahma.core.config.resolve import ResolvedConfig
-from brahma.core.entries import BackendEntry, Entry
+from brahma.core.entries import BackendEntry, Entry, QuantizerEntry
 from brahma.core.plugins import get_plugins
 
 KINDS: Mapping[KeyPath, str] = {
@@ -14,39 +14,45 @@ KINDS: Mapping[KeyPath, str] = {
     ("training_config", "schedule"): "schedule",
     ("training_config", "backend"): "backend",
     ("training_config", "trackers"): "tracker",
+    ("quantization", "quantizer"): "quantizer",
 }
 """The keys that take a name, or names, and the kind of entry that each chooses."""
 
-AUTO = BackendEntry(
-    name="auto", target="builtins:object", summary="the one that fits how the run was started"
+AUTO = (
+    BackendEntry(name="auto", target="builtins:object", summary="the one that fits how the run was started"),
+    QuantizerEntry(
+        name="auto", target="builtins:object", summary="the first that can do it on this device", formats=()
+    ),
 )
-"""What `"backend": "auto"` names: no plugin brings it."""
+"""What `"backend": "auto"` and `"quantizer": "auto"` name: no plugin brings them."""
 
 
 def offers(distributions: Collection[str] | None = None) -> list[Entry]:
     """Everything that a configuration can choose by name, `auto` included; None: of all that is installed."""
     found = (each for each in get_plugins().registrations if each.entry.kind in KINDS.values())
     wanted = (each for each in found if distributions is None or each.distribution in distributions)
-    return [AUTO, *(each.entry for each in wanted)]
+    return [*AUTO, *(each.entry for each in wanted)]
 
 
 def check_choices(resolved: ResolvedConfig) -> None:
-    """Refuse unknown optimizers, schedules, backends and trackers, and wrong options, before anything runs.
+    """Refuse unknown optimizers, schedules, backends, quantizers and trackers, and wrong options, before anything runs.
 
     Raises:
         PluginError, ConfigError: with the key, and the names that exist.
     """
-    training, plugins = resolved.config.training, get_plugins()
+    training, quantization = resolved.config.training, resolved.config.quantization
     chosen = [
         ("optimizer", training.optimizer, "training_config.optimizer"),
         ("schedule", training.schedule, "training_config.schedule"),
         ("backend", training.backend, "training_config.backend"),
         *(("tracker", each, f"training_config.trackers[{i}]") for i, each in enumerate(training.trackers)),
     ]
+    if quantization is not None:
+        chosen.append(("quantizer", quantization.quantizer, "quantization.quantizer"))
     for kind, choice, key in chosen:
         where = _place(resolved, key)
-        is_auto = kind == AUTO.kind and choice.name == AUTO.name
-        plugins.options(AUTO if is_auto else plugins.find(kind, choice.name, where), choice, where)
+        auto = next((each for each in AUTO if (each.kind, each.name) == (kind, choice.name)), None)
+        get_plugins().options(auto or get_plugins().find(kind, choice.name, where), choice, where)
 
 
 def _place(resolved: ResolvedConfig, key: str) -> str:

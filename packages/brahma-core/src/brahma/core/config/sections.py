@@ -135,6 +135,8 @@ class TokenizerSection(Section):
     """Folder, `tokenizer.json`, or hub id."""
     train: TokenizerTraining | None = None
     """Train one; `{}` takes the defaults."""
+    new_tokens: Texts | None = None
+    """Special tokens that a base model's tokenizer gets besides; with adapters only their rows are trained."""
 
 
 class DataSection(Section):
@@ -160,6 +162,17 @@ class DataSection(Section):
     """A Jinja chat template file; absent: the tokenizer's own, else ours."""
     workers: Count | None = None
     """Processes that tokenise; absent: one a core."""
+
+
+class ParameterRule(Section):
+    """A rule of `parameter_groups`: settings of the parameters that it names."""
+
+    match: Text | Texts
+    """Patterns of parameter names such as `*.lora_B.*`, or `embeddings`, `head`, `norms`, `last_layers=K`."""
+    lr_ratio: NotNegative = 1.0
+    """Their learning rate, as a multiple of `lr`."""
+    weight_decay: NotNegative | None = None
+    """Their weight decay; absent: `weight_decay`, and none for norms and biases."""
 
 
 class TrainingSection(Section):
@@ -193,6 +206,12 @@ class TrainingSection(Section):
     """Decay of the mean of their squares."""
     adam_epsilon: Positive = 1e-8
     """Added to the root of that mean."""
+    parameter_groups: list[ParameterRule] | None = None
+    """Own learning rates and weight decays for parameters by name; the first rule that matches holds."""
+    freeze: Text | Texts | None = None
+    """What is not trained: `embeddings`, `head`, `norms`, `last_layers=K`, or patterns of parameter names."""
+    train_only: Text | Texts | None = None
+    """All else is not trained; in the words of `freeze`."""
     max_grad_norm: NotNegative = 1.0
     """Gradients of a larger norm are scaled down to it; 0 turns that off; the norm is logged all the same."""
     logging_steps: Count = 10
@@ -230,29 +249,53 @@ class TrainingSection(Section):
 
 
 class LoraSection(Section):
-    """`lora_config`: low-rank adapters, in the guide's keys."""
+    """`lora_config`: low-rank adapters on a frozen base model (https://arxiv.org/abs/2106.09685)."""
 
     r: Count = 16
     """Rank."""
-    alpha: Positive = 32.0
-    """Scale: the adapter is multiplied by `alpha` / `r`."""
+    alpha: Positive | None = None
+    """Scale: the adapter is multiplied by `alpha` / `r`; absent: 2 · `r`."""
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """Dropout before the adapter."""
     target_modules: Text | Texts = "all-linear"
-    """Names of the layers that get one."""
+    """Layers that get one, by the end of their names; `all-linear`: all but the output head."""
     bias: Literal["none", "all", "lora_only"] = "none"
     """Which biases are trained."""
     task_type: Literal["CAUSAL_LM"] = "CAUSAL_LM"
     """What the adapted model does, as peft calls it."""
+    rslora: bool = False
+    """Scale by `alpha` / √`r`, so that high ranks learn as fast (https://arxiv.org/abs/2312.03732)."""
+    dora: bool = False
+    """Learn the length of each row apart from its direction (https://arxiv.org/abs/2402.09353). Slower."""
+    lr_ratio: Positive = 1.0
+    """The B matrices' learning rate, as a multiple of `lr`; LoRA+ takes 16 (https://arxiv.org/abs/2402.12354)."""
+    modules_to_save: Texts | None = None
+    """Modules that are trained whole beside the adapters, such as `lm_head`, and stored with them."""
+    adapter: Text | None = None
+    """Folder of an adapter to go on from: its weights, rank and layers."""
+    stack: Texts | None = None
+    """Folders of adapters that are applied and stay as they are; the new one learns on top of them."""
 
 
 class QuantizationSection(Section):
-    """`quantization`: a quantized base model under adapters."""
+    """`quantization`: the base model's weights in few bits, under adapters (https://arxiv.org/abs/2305.14314)."""
 
     bits: Literal[4, 8] = 4
     """Bits of a weight."""
-    group_size: Count = 128
-    """Weights that share a scale."""
+    group_size: Count | Literal["row"] | None = None
+    """Neighbouring weights that share a scale, `row` for one a row. Absent: 128 for 4 bits, `row` for 8."""
+    type: Text | None = None
+    """How a weight is coded: nf4, fp4, int4, int8, …; absent: the quantizer's first of so many bits."""
+    double_quantization: bool = False
+    """Quantize the scales as well, where the quantizer can: 0.4 bits a weight less at a group size of 64."""
+    compute_type: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    """What products are computed in; `auto`: the precision of the run."""
+    quantizer: NamedChoice = Choice(name="auto")
+    """Who does it: a plugin's name; `auto`: the first installed one that can do this on this device."""
+    skip_modules: Texts | None = None
+    """Layers that stay as they are, by the end of their names; the output head always does."""
+    strict: bool = False
+    """Refuse a layer whose width `group_size` does not divide, instead of giving it a smaller group."""
 
 
 class EvaluationSection(Section):
@@ -276,9 +319,9 @@ class Config(Section):
     training: Annotated[TrainingSection, Field(alias="training_config")] = TrainingSection()
     """How to train."""
     lora: Annotated[LoraSection | None, Field(alias="lora_config")] = None
-    """Low-rank adapters. Refused by name in this version."""
+    """Low-rank adapters are trained instead of the base model's weights; `{}` takes the defaults."""
     quantization: QuantizationSection | None = None
-    """A quantized base model. Refused by name in this version."""
+    """The base model is quantized under the adapters; `{}` takes the defaults."""
     evaluation: EvaluationSection = EvaluationSection()
     """What is measured between steps and at the end."""
     output_dir: Text = "."

@@ -1,0 +1,20 @@
+"""The plugin kit: what an entry of each kind must do, as checks that run.
+
+`brahma plugins test NAME` runs them; a plugin's own tests call `assert_passes("optimizer", "signum")`.
+"""
+
+from brahma.core.kit.checks import Check, CheckFailed, CheckSkipped, Result, Subject, expect
+from brahma.core.kit.running import KITS, assert_passes, checks_of, run_kit
+
+__all__ = [
+    "KITS",
+    "Check",
+    "CheckFailed",
+    "CheckSkipped",
+    "Result",
+    "Subject",
+    "assert_passes",
+    "checks_of",
+    "expect",
+    "run_kit",
+]

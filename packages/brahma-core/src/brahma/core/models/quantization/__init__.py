@@ -1,0 +1,5 @@
+"""Base models whose weights are stored in few bits, under adapters. See `contract` for what a quantizer does."""
+
+from brahma.core.models.quantization.contract import QuantizedLayers, Quantizer
+
+__all__ = ["QuantizedLayers", "Quantizer"]
