@@ -3,14 +3,14 @@
 `brahma plugins test NAME` runs them; a plugin's own tests call `assert_passes("optimizer", "signum")`.
 """
 
-from brahma.core.kit.checks import Check, CheckFailed, CheckSkipped, Result, Subject, expect
+from brahma.core.kit.checks import Check, CheckFailedError, CheckSkippedError, Result, Subject, expect
 from brahma.core.kit.running import KITS, assert_passes, checks_of, run_kit
 
 __all__ = [
     "KITS",
     "Check",
-    "CheckFailed",
-    "CheckSkipped",
+    "CheckFailedError",
+    "CheckSkippedError",
     "Result",
     "Subject",
     "assert_passes",

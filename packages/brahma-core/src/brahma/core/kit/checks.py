@@ -12,11 +12,11 @@ from brahma.core.entries import Entry
 from brahma.core.plugins import Registration
 
 
-class CheckFailed(Exception):
+class CheckFailedError(Exception):
     """The entry does not do what its kind promises; the message says what was seen and what was expected."""
 
 
-class CheckSkipped(Exception):
+class CheckSkippedError(Exception):
     """The check cannot run here, such as one that needs a GPU; the message says why."""
 
 
@@ -49,7 +49,7 @@ class Check:
 
     Attributes:
         name: what holds when it passes, in the present tense: `lowers the loss`.
-        run: raises CheckFailed or CheckSkipped; whatever else it raises is a failure as well.
+        run: raises CheckFailedError or CheckSkippedError; whatever else it raises is a failure as well.
     """
 
     name: str
@@ -74,7 +74,7 @@ def expect(holds: bool, message: str) -> None:
     """Fail the check unless something holds.
 
     Raises:
-        CheckFailed: with the message, which says what was seen and what was expected.
+        CheckFailedError: with the message, which says what was seen and what was expected.
     """
     if not holds:
-        raise CheckFailed(message)
+        raise CheckFailedError(message)

@@ -12,7 +12,7 @@ from brahma.core.config.sections import Choice
 from brahma.core.entries import resolve
 from brahma.core.error_text import first_line
 from brahma.core.errors import PluginError
-from brahma.core.kit.checks import Check, CheckSkipped, Result, Subject
+from brahma.core.kit.checks import Check, CheckSkippedError, Result, Subject
 from brahma.core.plugins import Registration, get_plugins
 
 KITS: Mapping[str, str] = {
@@ -69,7 +69,7 @@ def _result(check: Check, subject: Subject) -> Result:
     began = time.perf_counter()
     try:
         check.run(subject)
-    except CheckSkipped as reason:
+    except CheckSkippedError as reason:
         return Result(check.name, "skipped", time.perf_counter() - began, str(reason))
     except Exception as error:  # a stranger's code
         return Result(check.name, "failed", time.perf_counter() - began, first_line(error))
