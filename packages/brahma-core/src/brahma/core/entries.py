@@ -57,7 +57,7 @@ class OptimizerEntry(Entry):
     """target: `(groups: list[ParameterGroup], training: TrainingSection, options) -> Optimizer` of torch.
 
     A group is `{"params": [...], "names": [...], "weight_decay": float, "lr_ratio": float}`; its `lr` is set
-    before each step. A checkpoint keeps the tensors and numbers of `state`, and numbers that change in groups.
+    before each step. A checkpoint keeps tensors and numbers of `state`, and numbers of groups that change.
 
     Attributes:
         state_bytes: what it keeps for each trained parameter; estimates of memory go by it. AdamW's two

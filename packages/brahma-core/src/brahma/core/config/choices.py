@@ -35,7 +35,7 @@ def offers(distributions: Collection[str] | None = None) -> list[Entry]:
 
 
 def check_choices(resolved: ResolvedConfig) -> None:
-    """Refuse unknown optimizers, schedules, backends, quantizers and trackers, and wrong options, before anything runs.
+    """Refuse what nobody brings of all that is chosen by name, and wrong options, before anything runs.
 
     Raises:
         PluginError, ConfigError: with the key, and the names that exist.

@@ -136,7 +136,7 @@ class TokenizerSection(Section):
     train: TokenizerTraining | None = None
     """Train one; `{}` takes the defaults."""
     new_tokens: Texts | None = None
-    """Special tokens that a base model's tokenizer gets besides; with adapters only their rows are trained."""
+    """Special tokens that a base model's tokenizer gets besides; under adapters only their rows train."""
 
 
 class DataSection(Section):

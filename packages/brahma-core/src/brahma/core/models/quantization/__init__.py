@@ -1,4 +1,4 @@
-"""Base models whose weights are stored in few bits, under adapters. See `contract` for what a quantizer does."""
+"""Base models whose weights are stored in few bits, under adapters; `contract` says what a quantizer does."""
 
 from brahma.core.models.quantization.contract import QuantizedLayers, Quantizer
 
