@@ -168,7 +168,10 @@ class _Explainer:
         )
 
     def _choice(self, path: KeyPath, annotation: Any, info: FieldInfo, value: Any) -> Iterator[Explained]:
-        """A name, then its options; of a list of names the list alone."""
+        """A name, then its options; of a list of names the list alone, of a section that is absent the key."""
+        if self._is_absent(path[:-1]):
+            yield self._plain(path, annotation, info, value)
+            return
         key, chosen = dotted(path), tuple(entry for entry in self.offers if entry.kind == KINDS[path])
         origin = self.origins.get(key) or self.origins.get(f"{key}.name", "default")
         kind: Kind = "default" if origin == "default" else "given"
