@@ -48,7 +48,7 @@ def load_model(
     trust_remote_code: bool = False,
     attention: str = PACKED,
 ) -> PreTrainedModel:
-    """A model from a local folder or a hub id.
+    """A model from a local folder or a hub id; from an adapter's folder, its base with the adapter on it.
 
     Args:
         dtype: of the weights; None: as they are stored.
@@ -59,8 +59,14 @@ def load_model(
     Raises:
         ModelError: there is no such model, it is damaged, or it holds no safetensors.
     """
+    from brahma.core.models.adapters.loading import is_adapter, load_adapted
+
     source = reachable_source(path)
     register_packed_attention()
+    if is_adapter(source):
+        return load_adapted(
+            source, dtype=dtype, device=device, trust_remote_code=trust_remote_code, attention=attention
+        ).model
     try:
         with _no_progress_bar(), progress("loading the model"):
             loaded: Any = AutoModelForCausalLM.from_pretrained(

@@ -32,6 +32,20 @@ class QuantizedLayers:
     device: torch.device
 
 
+_MARK = "_brahma_quantized"
+
+
+def mark_quantized(layer: nn.Module) -> nn.Module:
+    """Remember that a layer stands in a linear one's place."""
+    setattr(layer, _MARK, True)
+    return layer
+
+
+def is_quantized(module: nn.Module) -> bool:
+    """Whether a quantizer made this layer."""
+    return getattr(module, _MARK, False) is True
+
+
 class Quantizer(Protocol):
     """What that target makes. A quantized layer is frozen, and gradients flow through it to its input."""
 

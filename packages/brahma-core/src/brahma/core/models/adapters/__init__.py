@@ -1,0 +1,17 @@
+"""Low-rank adapters on a frozen base model, in peft's layout."""
+
+from brahma.core.models.adapters.attaching import Adapter, attach, continue_from
+from brahma.core.models.adapters.loading import is_adapter, load_adapted
+from brahma.core.models.adapters.record import AdapterRecord, StackedAdapter, read_record, write_record
+
+__all__ = [
+    "Adapter",
+    "AdapterRecord",
+    "StackedAdapter",
+    "attach",
+    "continue_from",
+    "is_adapter",
+    "load_adapted",
+    "read_record",
+    "write_record",
+]

@@ -1,0 +1,83 @@
+"""What stands beside an adapter: which base it belongs to, and how that was prepared."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from brahma.core.errors import ModelError
+
+RECORD = "brahma_adapter.json"
+ADAPTER_CONFIG = "adapter_config.json"
+ADAPTER_WEIGHTS = "adapter_model.safetensors"
+
+
+@dataclass(frozen=True)
+class StackedAdapter:
+    """An adapter that another one was trained on top of.
+
+    Attributes:
+        path: its folder.
+        sha256: of its weights.
+    """
+
+    path: str
+    sha256: str
+
+
+@dataclass(frozen=True)
+class AdapterRecord:
+    """What `brahma_adapter.json` says.
+
+    Attributes:
+        base_model: folder or hub id.
+        base_sha256: of its weights; None for an adapter of another tool.
+        dtype: in which base and adapter were computed, such as `bfloat16`; None: as the base is stored.
+        rows: of the base's embedding, where it was made longer for new tokens.
+        quantization: the section under which the base was quantized, with the names and sizes that were
+            chosen; None: it was not.
+        stack: adapters between the base and this one, the lowest first.
+    """
+
+    base_model: str
+    base_sha256: str | None = None
+    dtype: str | None = None
+    rows: int | None = None
+    quantization: dict[str, Any] | None = None
+    stack: tuple[StackedAdapter, ...] = ()
+
+
+def write_record(record: AdapterRecord, folder: Path) -> None:
+    """Write it beside the adapter."""
+    (folder / RECORD).write_text(json.dumps(asdict(record), indent=1) + "\n")
+
+
+def read_record(folder: str | Path) -> AdapterRecord:
+    """The record of an adapter; of one that another tool made, what its `adapter_config.json` says.
+
+    Raises:
+        ModelError: it cannot be read, or names no base.
+    """
+    folder = Path(folder)
+    try:
+        if (folder / RECORD).is_file():
+            values = json.loads((folder / RECORD).read_bytes())
+            stack = tuple(StackedAdapter(**each) for each in values.pop("stack"))
+            return AdapterRecord(**values, stack=stack)
+        base = json.loads((folder / ADAPTER_CONFIG).read_bytes())["base_model_name_or_path"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ModelError(
+            "the adapter cannot be read",
+            where=str(folder),
+            why=f"{type(error).__name__}: {error}",
+            hint=f"name a folder with {ADAPTER_CONFIG} and {ADAPTER_WEIGHTS}",
+        ) from error
+    if not base:
+        raise ModelError(
+            "the adapter does not say which base model it belongs to",
+            where=str(folder / ADAPTER_CONFIG),
+            hint='write the folder or hub id of the base there, as "base_model_name_or_path"',
+        )
+    return AdapterRecord(base_model=str(base))
