@@ -24,6 +24,7 @@ from brahma.data.tokenizer import (
     save_tokenizer,
     train_tokenizer,
 )
+from brahma.train.freezing import apply_freezing
 from brahma.train.sources import Sources
 
 _log = logging.getLogger(__name__)
@@ -128,6 +129,7 @@ def open_model(
     check_packable(model, longest=config.data.seq_length)
     if training.gradient_checkpointing:
         model.activation_checkpointing_enable()
+    apply_freezing(model, training)
     model.train()
     return model
 
