@@ -49,6 +49,35 @@ def test_hugging_face_names_are_accepted(smallest: dict[str, Any]) -> None:
     assert (config.data.seq_length, config.run_name) == (64, "a")
 
 
+def test_the_names_of_peft_and_of_bitsandbytes_are_accepted(smallest: dict[str, Any]) -> None:
+    changes: dict[str, Any] = {
+        "model_config": {"base_model": "a/b"},
+        "tokenizer": None,
+        "lora_config": {
+            "r": 8,
+            "lora_alpha": 16,
+            "lora_dropout": 0.1,
+            "use_rslora": True,
+            "use_dora": True,
+            "loraplus_lr_ratio": 16.0,
+        },
+        "quantization": {
+            "bnb_4bit_quant_type": "nf4",
+            "bnb_4bit_use_double_quant": True,
+            "bnb_4bit_compute_dtype": "torch.bfloat16",
+        },
+        "training_config": {"optim": "adamw_bnb_8bit", "lr_scheduler_type": "warmup_stable_decay"},
+    }
+    config = resolve_config(smallest | changes).config
+    lora, quantization, training = config.lora, config.quantization, config.training
+    assert lora is not None
+    assert quantization is not None
+    assert (lora.alpha, lora.dropout, lora.rslora, lora.dora, lora.lr_ratio) == (16, 0.1, True, True, 16)
+    assert (quantization.type, quantization.double_quantization) == ("nf4", True)
+    assert quantization.compute_type == "bfloat16"
+    assert (training.optimizer.name, training.schedule.name) == ("adamw_8bit", "wsd")
+
+
 def test_an_alias_is_named_in_the_origin(write: Any, smallest: dict[str, Any]) -> None:
     smallest["training_config"] = {"learning_rate": 1e-5, "fp16": True}
     path = write("a.json", smallest)

@@ -145,6 +145,86 @@ def merged(values: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
         ({"data_config": {"format": "chat", "text_document": "line"}}, "data_config.text_document", ".txt"),
         ({"data_config": {"seq_length": 4096}}, "data_config.seq_length", "max_position_embeddings, 2048"),
         ({"quantization": {"bits": 4}}, "quantization", "cannot be trained itself"),
+        (BASE | {"quantization": {}}, "quantization", "cannot be trained itself"),
+        ({"lora_config": {}}, "lora_config", "a new model has nothing to adapt"),
+        (BASE | {"lora_config": {"alpha": 32}}, "lora_config.alpha", "without r"),
+        (BASE | {"lora_config": {"r": 0}}, "lora_config.r", "at least 1, got the number 0"),
+        (BASE | {"lora_config": {"r": -4}}, "lora_config.r", "at least 1, got the number -4"),
+        (BASE | {"lora_config": {}, "quantization": {"bits": 3}}, "quantization.bits", "one of 4, 8, got"),
+        (
+            BASE | {"lora_config": {}, "quantization": {"group_size": 0}},
+            "quantization.group_size",
+            'at least 1 or "row"',
+        ),
+        (
+            BASE | {"lora_config": {}, "quantization": {"type": "nf4", "bits": 8}},
+            "quantization.type",
+            '"nf4" has 4 bits',
+        ),
+        (
+            BASE | {"lora_config": {}, "quantization": {"type": "int8"}},
+            "quantization.type",
+            '"bits" is 4',
+        ),
+        (
+            BASE | {"lora_config": {}, "quantization": {"skip_modules": ["a", "a"]}},
+            "quantization.skip_modules",
+            "stands twice",
+        ),
+        (
+            BASE | {"lora_config": {}, "training_config": {"freeze": "embeddings"}},
+            "training_config.freeze",
+            "freezes all of the base model",
+        ),
+        (
+            BASE | {"lora_config": {}, "training_config": {"train_only": ["last_layers=2"]}},
+            "training_config.train_only",
+            "freezes all of the base model",
+        ),
+        (BASE | {"lora_config": {"adapter": "a", "r": 8}}, "lora_config.r", "stands beside adapter"),
+        (BASE | {"lora_config": {"adapter": "a", "alpha": 8}}, "lora_config.alpha", "stands beside adapter"),
+        (
+            BASE | {"lora_config": {"adapter": "a", "target_modules": ["q_proj"]}},
+            "lora_config.target_modules",
+            "stands beside adapter",
+        ),
+        (
+            BASE | {"lora_config": {"adapter": "a", "stack": ["a"]}},
+            "lora_config.stack",
+            "gone on with as well",
+        ),
+        (BASE | {"lora_config": {"stack": ["a", "b", "a"]}}, "lora_config.stack", "stands twice"),
+        (
+            BASE | {"lora_config": {"target_modules": ["q_proj", "v_proj", "q_proj"]}},
+            "lora_config.target_modules",
+            '"q_proj" stands twice',
+        ),
+        (
+            BASE | {"lora_config": {"modules_to_save": ["lm_head", "lm_head"]}},
+            "lora_config.modules_to_save",
+            '"lm_head" stands twice',
+        ),
+        (
+            BASE | {"lora_config": {"target_modules": ["q_proj"], "modules_to_save": ["q_proj"]}},
+            "lora_config.modules_to_save",
+            "in target_modules as well",
+        ),
+        (
+            BASE | {"tokenizer": {"new_tokens": ["<a>", "<b>", "<a>"]}},
+            "tokenizer.new_tokens",
+            '"<a>" stands twice',
+        ),
+        (
+            BASE | {"tokenizer": {"new_tokens": ["<a>"], "path": "a/b"}},
+            "tokenizer.new_tokens",
+            "stand beside path",
+        ),
+        ({"tokenizer": {"new_tokens": ["<a>"]}}, "tokenizer.new_tokens", "a base model's tokenizer"),
+        (
+            {"tokenizer": {"new_tokens": ["<a>"], "train": {}}},
+            "tokenizer.new_tokens",
+            "a base model's tokenizer",
+        ),
     ],
 )
 def test_nonsense_is_refused_at_its_key(
@@ -160,8 +240,6 @@ def test_nonsense_is_refused_at_its_key(
 @pytest.mark.parametrize(
     ("changes", "key"),
     [
-        ({"lora_config": {}}, "lora_config"),
-        ({"lora_config": {"r": 8}, "quantization": {}}, "quantization"),
         ({"deepspeed_config": "ds.json"}, "deepspeed_config"),
     ],
 )
@@ -212,6 +290,14 @@ def test_architecture_keys_beside_a_base_model_are_refused_by_name(
         {"training_config": {"fp16": False, "bf16": False}},
         {"training_config": {"warmup_steps": 3, "max_steps": 4}},
         {"lora_config": None, "quantization": None},
+        BASE | {"lora_config": {}},
+        BASE | {"lora_config": {"r": 16, "alpha": 32, "rslora": True, "dora": True, "lr_ratio": 16.0}},
+        BASE | {"lora_config": {"adapter": "a"}, "quantization": {"bits": 8, "type": "int8"}},
+        BASE | {"lora_config": {"stack": ["a", "b"], "r": 8}, "quantization": {"group_size": "row"}},
+        BASE | {"lora_config": {"modules_to_save": ["lm_head"]}, "quantization": {"type": "nf4"}},
+        BASE | {"tokenizer": {"new_tokens": ["<a>", "<b>"]}},
+        BASE | {"lora_config": {}, "tokenizer": {"new_tokens": ["<a>"]}},
+        BASE | {"training_config": {"freeze": ["embeddings", "norms"]}},
         {"training_config": {"optimizer": {"name": "muon", "momentum": 0.9}, "trackers": []}},
     ],
 )
@@ -219,6 +305,51 @@ def test_what_makes_sense_is_accepted(smallest: dict[str, Any], changes: dict[st
     given = smallest | changes
     read = resolve_config(given).config.model_dump(by_alias=True, exclude_unset=True)
     assert read.keys() >= given.keys()  # nothing is refused, nothing is left out
+
+
+def test_what_goes_on_from_an_adapter_can_be_written_whole_and_read_again(smallest: dict[str, Any]) -> None:
+    first = resolve_config(smallest | BASE | {"lora_config": {"adapter": "/a", "dropout": 0.1}})
+    again = resolve_config(first.to_dict())
+    assert again.config == first.config
+
+
+def test_the_guides_adapters_and_bits_are_read(smallest: dict[str, Any]) -> None:
+    guide = {
+        "lora_config": {
+            "r": 16,
+            "alpha": 32,
+            "dropout": 0.05,
+            "target_modules": ["q_proj", "k_proj", "v_proj", "o_proj"],
+            "bias": "none",
+            "task_type": "CAUSAL_LM",
+        },
+        "quantization": {"bits": 4, "group_size": 128},
+    }
+    config = resolve_config(smallest | BASE | guide).config
+    assert config.lora is not None
+    assert config.quantization is not None
+    assert (config.lora.r, config.lora.alpha, config.lora.dropout) == (16, 32, 0.05)
+    assert config.lora.target_modules == ["q_proj", "k_proj", "v_proj", "o_proj"]
+    assert (config.quantization.bits, config.quantization.group_size) == (4, 128)
+
+
+@pytest.mark.parametrize(
+    ("section", "value", "hint"),
+    [
+        ("lora_config", True, 'write "lora_config": {} for its defaults'),
+        ("lora_config", False, 'remove "lora_config"'),
+        ("lora_config", 16, 'write "lora_config": {"r": 16}'),
+        ("lora_config", "all-linear", 'write "lora_config": {"target_modules": "all-linear"}'),
+        ("quantization", 4, 'write "quantization": {"bits": 4}'),
+        ("quantization", "nf4", 'write "quantization": {"type": "nf4"}'),
+    ],
+)
+def test_a_lone_value_is_put_where_it_belongs(
+    smallest: dict[str, Any], section: str, value: object, hint: str
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        resolve_config(smallest | BASE | {section: value})
+    assert [problem.hint for problem in caught.value.problems] == [hint]
 
 
 def test_a_mistake_that_may_follow_from_another_is_not_reported(smallest: dict[str, Any]) -> None:

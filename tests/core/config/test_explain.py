@@ -13,7 +13,7 @@ from brahma.core.config import Config, ConfigKeyError, load_config, resolve_conf
 from brahma.core.config.explain import Explained, explain, explain_defaults, find
 from brahma.core.config.outline import outline
 from brahma.core.config.schema import keys_of, section_in, sections
-from brahma.core.config.sections import Choice
+from brahma.core.config.sections import Choice, QuantizationSection
 from brahma.core.environment import cores
 from brahma.core.errors import ConfigError
 from tests.core.config.test_properties import configurations
@@ -152,7 +152,10 @@ def test_what_is_explained_is_what_the_run_gets(smallest: dict[str, Any]) -> Non
             "tokenizer.train.",
             ["tokenizer.train.vocab_size", "tokenizer.train.min_frequency", "tokenizer.train.max_bytes"],
         ),
-        ("quantization", ["quantization", "quantization.bits", "quantization.group_size"]),
+        (
+            "quantization",
+            ["quantization", *(f"quantization.{key}" for key in QuantizationSection.model_fields)],
+        ),
         ("evaluation", ["evaluation.max_packs"]),
     ],
 )

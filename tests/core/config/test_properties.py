@@ -20,7 +20,7 @@ from brahma.core.config.nearest import meant
 from brahma.core.config.schema import advice_at, annotation_at, expected, keys_of, section_in, sections
 from brahma.core.errors import ConfigError
 
-ABSENT = {"lora_config", "quantization", "deepspeed_config"}
+ABSENT = {"deepspeed_config"}
 
 
 def values_for(annotation: Any) -> st.SearchStrategy[Any]:

@@ -40,8 +40,21 @@ ALIASES: Mapping[KeyPath, KeyPath] = {
 }
 
 _VALUES: Mapping[KeyPath, Mapping[str, str]] = {
-    (_TRAINING, "optim"): {"adamw_torch": "adamw", "adamw_torch_fused": "adamw"},
-    (_TRAINING, "lr_scheduler_type"): {"constant_with_warmup": "constant"},
+    (_TRAINING, "optim"): {
+        "adamw_torch": "adamw",
+        "adamw_torch_fused": "adamw",
+        "adamw_bnb_8bit": "adamw_8bit",
+        "paged_adamw_32bit": "paged_adamw",
+        "lion_32bit": "lion",
+    },
+    (_TRAINING, "lr_scheduler_type"): {
+        "constant_with_warmup": "constant",
+        "cosine_with_min_lr": "cosine",
+        "warmup_stable_decay": "wsd",
+    },
+    (_QUANTIZATION, "bnb_4bit_compute_dtype"): {
+        f"torch.{name}": name for name in ("float32", "bfloat16", "float16")
+    },
 }
 
 FOREIGN_KEYS: Mapping[str, str] = {

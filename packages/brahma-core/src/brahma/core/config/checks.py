@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from brahma.core.config.absent import refuse_absent_features
+from brahma.core.config.adapter_checks import adapter_mistakes
 from brahma.core.config.problems import Mistake
 from brahma.core.config.sections import Config, TrainingSection
 from brahma.core.config.shape import architecture, explicit, model_mistakes
@@ -28,7 +29,7 @@ def check_config(config: Config) -> Iterator[Mistake]:
     yield from _batches(config.training)
     yield from _evaluation(config)
     yield from _trackers(config.training)
-    yield from _adapters(config)
+    yield from adapter_mistakes(config)
     yield from refuse_absent_features(config)
 
 
@@ -45,9 +46,6 @@ def _tokenizer(config: Config) -> Iterator[Mistake]:
         yield Mistake(("tokenizer",), "has both path and train", "remove one of the two")
     elif tokenizer.path is None and tokenizer.train is None and tokenizer.new_tokens is None:
         yield Mistake(("tokenizer",), "has neither path nor train", 'give "path", or "train": {}')
-    if tokenizer.new_tokens is not None and base is None:
-        text = "are for a base model's tokenizer"
-        yield Mistake(("tokenizer.new_tokens", "model_config.base_model"), text, "remove them")
     if tokenizer.train is None:
         return
     if base is not None:
@@ -156,36 +154,6 @@ def _evaluation(config: Config) -> Iterator[Mistake]:
         text = "is the training data itself: its score would say nothing about new text"
         hint = "other files, or a fraction such as 0.01, which is held out"
         yield Mistake(("data_config.validation", "data_config.train"), text, hint)
-
-
-def _adapters(config: Config) -> Iterator[Mistake]:
-    lora, training = config.lora, config.training
-    if lora is None:
-        if config.quantization is not None:
-            text = "a quantized base model cannot be trained itself"
-            hint = 'add "lora_config": {}: adapters are trained on it'
-            yield Mistake(("quantization", "lora_config"), text, hint)
-        return
-    if config.model.base_model is None:
-        text = "a new model has nothing to adapt: its frozen weights would be random"
-        yield Mistake(
-            ("lora_config", "model_config"), text, 'give "base_model" in model_config, or remove lora_config'
-        )
-    if "alpha" in lora.model_fields_set and "r" not in lora.model_fields_set:
-        text = "stands without r: the adapter is scaled by alpha / r"
-        yield Mistake(
-            ("lora_config.alpha", "lora_config.r"), text, 'give "r" in lora_config, or remove alpha'
-        )
-    for key in ("freeze", "train_only"):
-        if getattr(training, key) is not None:
-            text = "stands beside lora_config, which freezes all of the base model"
-            hint = 'remove it; "modules_to_save" in lora_config trains whole modules beside the adapters'
-            yield Mistake((f"training_config.{key}", "lora_config"), text, hint)
-    if lora.adapter is not None:
-        shape = ("r", "alpha", "target_modules", "bias", "rslora", "dora", "modules_to_save")
-        for key in (each for each in shape if each in lora.model_fields_set):
-            text = "stands beside adapter, whose own shape is gone on with"
-            yield Mistake((f"lora_config.{key}", "lora_config.adapter"), text, "remove it")
 
 
 def _trackers(training: TrainingSection) -> Iterator[Mistake]:

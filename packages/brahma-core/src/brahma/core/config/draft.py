@@ -24,6 +24,8 @@ _PATHS: tuple[KeyPath, ...] = (
     ("data_config", "validation"),
     ("data_config", "template"),
     ("training_config", "deepspeed_config"),
+    ("lora_config", "adapter"),
+    ("lora_config", "stack"),
     ("output_dir",),
 )
 _DATA = _PATHS[:2]

@@ -168,7 +168,7 @@ class _Explainer:
         )
 
     def _choice(self, path: KeyPath, annotation: Any, info: FieldInfo, value: Any) -> Iterator[Explained]:
-        """A name, then its options; of a list of names the list alone, of a section that is absent the key."""
+        """A name, then its options; of a list of names, and in an absent section, the key alone."""
         if self._is_absent(path[:-1]):
             yield self._plain(path, annotation, info, value)
             return

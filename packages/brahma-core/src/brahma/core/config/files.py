@@ -13,7 +13,7 @@ from brahma.core.suggest import nearest
 
 
 def check_files(resolved: ResolvedConfig) -> None:
-    """Hold the data and the template of a configuration against this machine's files.
+    """Hold the data, the template and the adapters of a configuration against this machine's files.
 
     Raises:
         ConfigError: with all that are not there, each with the line that names it.
@@ -23,12 +23,18 @@ def check_files(resolved: ResolvedConfig) -> None:
 
 
 def _named(resolved: ResolvedConfig) -> Iterator[tuple[str, str]]:
-    data = resolved.config.data
-    chosen = {"train": data.train, "validation": data.validation, "template": data.template}
+    data, lora = resolved.config.data, resolved.config.lora
+    chosen: dict[str, object] = {
+        "data_config.train": data.train,
+        "data_config.validation": data.validation,
+        "data_config.template": data.template,
+    }
+    if lora is not None:
+        chosen |= {"lora_config.adapter": lora.adapter, "lora_config.stack": lora.stack}
     for key, value in chosen.items():
         for path in value if isinstance(value, list) else [value]:
             if isinstance(path, str):
-                yield f"data_config.{key}", path
+                yield key, path
 
 
 def _exists(path: str) -> bool:

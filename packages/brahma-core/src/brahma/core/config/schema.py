@@ -76,12 +76,20 @@ def expected(annotation: Any) -> str:
     if origin in (Union, UnionType):
         return " or ".join(expected(part) for part in get_args(annotation) if part is not NoneType)
     if origin is Literal:
-        return "one of " + ", ".join(json.dumps(choice) for choice in get_args(annotation))
+        choices = [json.dumps(choice) for choice in get_args(annotation)]
+        return choices[0] if len(choices) == 1 else "one of " + ", ".join(choices)
     if origin is list:
-        return f"a list of {'strings' if expected(get_args(annotation)[0]) == 'a string' else 'names'}"
+        return f"a list of {_several(get_args(annotation)[0])}"
     if isinstance(annotation, type) and issubclass(annotation, Choice):
         return "a name, or an object with a name"
     return _TYPE_WORDS.get(annotation, "an object of keys and values")
+
+
+def _several(item: Any) -> str:
+    if expected(item) == "a string":
+        return "strings"
+    holds = section_in(item)
+    return "names" if holds is None or issubclass(holds, Choice) else "objects"
 
 
 _TYPE_WORDS = {

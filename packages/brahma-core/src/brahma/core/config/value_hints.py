@@ -20,6 +20,15 @@ _FIRST_KEYS: Mapping[KeyPath, str] = {
 }
 """The key of a section that a lone value is likely to be meant for."""
 
+_ADVICE: Mapping[KeyPath, str] = {
+    (
+        "lora_config",
+        "r",
+    ): "8 to 64 are usual, 16 is the default; without lora_config all weights train",
+    ("quantization", "bits"): "4 takes the least memory, 8 is nearer to the original weights",
+}
+"""What to say of a number that is out of reach."""
+
 
 def value_hint(path: KeyPath, value: Any, words: str) -> str | None:
     """What to write at a key; None when there is nothing better to say than what the key does.
@@ -29,6 +38,8 @@ def value_hint(path: KeyPath, value: Any, words: str) -> str | None:
     """
     if path in _FIRST_KEYS and not isinstance(value, list | None):
         return _as_section(path, value)
+    if path in _ADVICE and isinstance(value, int | float) and not isinstance(value, bool):
+        return _ADVICE[path]
     if isinstance(value, str):
         return _for_text(value, words)
     if isinstance(value, float) and "whole number" in words:
@@ -41,8 +52,14 @@ def value_hint(path: KeyPath, value: Any, words: str) -> str | None:
 def _as_section(path: KeyPath, value: Any) -> str:
     if isinstance(value, bool):
         return f'write "{path[-1]}": {{}} for its defaults' if value else f'remove "{path[-1]}"'
-    key = "preset" if value in PRESETS else _FIRST_KEYS[path]
+    key = "preset" if value in PRESETS else _key_for(path, value)
     return f'write "{path[-1]}": {{"{key}": {json.dumps(value, ensure_ascii=False)}}}'
+
+
+def _key_for(path: KeyPath, value: Any) -> str:
+    if path == ("quantization",) and isinstance(value, str):
+        return "type"
+    return "target_modules" if path == ("lora_config",) and isinstance(value, str) else _FIRST_KEYS[path]
 
 
 def _for_text(value: str, words: str) -> str | None:
