@@ -10,25 +10,25 @@ from brahma.core.config.importers import PEERS, ImportedConfig
 from brahma.core.config.importers.rules import Table, objects_in
 
 SAMPLES = Path(__file__).parent / "samples"
-TRAINS, LATER, NO_MODEL = "is accepted", "is accepted but for adapters", "is accepted but for the model"
+TRAINS, NO_MODEL = "is accepted", "is accepted but for the model"
 
 EXPECTED: dict[str, str] = {
     "axolotl/chat_full.yml": TRAINS,
-    "axolotl/qlora.yml": LATER,
+    "axolotl/qlora.yml": TRAINS,
     "axolotl/pretrain_scratch.yml": NO_MODEL,
     "axolotl/preferences.yml": "no training on preferences or rewards",
     "axolotl/pictures.yml": "no training on pictures and sound",
     "axolotl/classifier.yml": "no reward models and classifiers",
     "llamafactory/full_sft.yaml": TRAINS,
-    "llamafactory/lora_pretrain.json": LATER,
+    "llamafactory/lora_pretrain.json": TRAINS,
     "llamafactory/optimizers.yaml": TRAINS,
     "llamafactory/preferences.yaml": "no training on preferences (KTO)",
     "llamafactory/export.yaml": "no export and merging of models",
     "llamafactory/generate.yaml": "this file is for generation",
     "llamafactory/pictures.yaml": "no training on pictures and sound",
-    "llamafactory/freeze.yaml": "no finetuning_type freeze",
+    "llamafactory/freeze.yaml": TRAINS,
     "trl/sft.yaml": TRAINS,
-    "trl/peft.yaml": LATER,
+    "trl/peft.yaml": TRAINS,
     "trl/recipe.yaml": TRAINS,
     "trl/mixer.yaml": TRAINS,
     "trl/grpo.yaml": "no training on preferences or rewards",
@@ -36,7 +36,7 @@ EXPECTED: dict[str, str] = {
 }
 """File -> what `config check` says of the result, or a part of the reason for which it is refused."""
 
-REFUSED_SECTIONS = {TRAINS: set(), LATER: {"lora_config", "quantization"}, NO_MODEL: {"model_config"}}
+REFUSED_SECTIONS = {TRAINS: set(), NO_MODEL: {"model_config"}}
 
 
 def keys_of_file(path: Path, peer: str) -> list[str]:

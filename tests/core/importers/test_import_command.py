@@ -58,11 +58,21 @@ def test_remarks_stand_beside_the_keys_that_need_them(tmp_path: Path) -> None:
     assert "  # axolotl's default\n  weight_decay: 0.0" in text
 
 
-def test_adapters_are_written_and_the_refusal_of_this_version_is_said() -> None:
+def test_adapters_and_bits_are_written_and_nothing_of_them_is_refused(tmp_path: Path) -> None:
     result = invoke(LORA)
     assert "lora_config:\n  r: 8" in result.stdout
-    last = result.stderr.rpartition("`brahma config check` refuses this, in this version")[2]
-    assert "lora_config: this version of Brahma does not have it yet" in last
+    assert "refuses this" not in result.stderr
+    written = tmp_path / "ours.yaml"
+    written.write_text(result.stdout)
+    config = load_config(written).config
+    assert config.lora is not None
+    assert config.quantization is not None
+    assert (config.lora.alpha, config.lora.target_modules) == (32.0, "all-linear")
+    assert config.lora.modules_to_save == ["embed_tokens"]
+    quantization = config.quantization
+    assert (quantization.bits, quantization.type, quantization.group_size) == (4, "nf4", 64)
+    assert quantization.double_quantization
+    assert config.training.optimizer.name == "paged_adamw_8bit"
 
 
 @pytest.mark.parametrize("name", ["axolotl/qlora.yml", "llamafactory/full_sft.yaml", "trl/recipe.yaml"])

@@ -20,7 +20,7 @@ from tests.core.importers.sample_files import accounted, keys_of_file, sections_
 
 REAL: dict[str, Any] = json.loads(Path(__file__).with_name("real_files.json").read_text(encoding="utf-8"))
 FOLDER = os.environ.get("BRAHMA_REAL_CONFIGS")
-SECTIONS = {"accepted": set(), "adapters": {"lora_config", "quantization"}, "model": {"model_config"}}
+SECTIONS: dict[str, set[str]] = {"accepted": set(), "model": {"model_config"}}
 
 
 @pytest.mark.parametrize("peer", PEERS)

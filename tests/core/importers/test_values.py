@@ -10,6 +10,7 @@ import pytest
 from brahma.core.config.documents import Document
 from brahma.core.config.importers import ImportedConfig
 from brahma.core.config.importers.engine import import_document
+from brahma.core.errors import ConfigError
 
 BASE: dict[str, dict[str, Any]] = {
     "axolotl": {
@@ -56,8 +57,121 @@ def status(result: ImportedConfig, key: str) -> str:
         ("axolotl", {}, "data_config.packing", "auto"),
         ("axolotl", {}, "data_config.on_long_row", "drop"),
         ("axolotl", {"excess_length_strategy": "raise"}, "data_config.on_long_row", "error"),
-        ("axolotl", {"optimizer": "adamw_bnb_8bit"}, "training_config.optimizer", "adamw"),
-        ("axolotl", {"optimizer": "lion_pytorch"}, "training_config.optimizer", "adamw"),
+        ("axolotl", {"optimizer": "adamw_bnb_8bit"}, "training_config.optimizer", "adamw_8bit"),
+        ("axolotl", {"optimizer": "lion_pytorch"}, "training_config.optimizer", "lion"),
+        ("axolotl", {"optimizer": "adafactor"}, "training_config.optimizer", "adafactor"),
+        ("axolotl", {"optimizer": "sgd"}, "training_config.optimizer", "sgd"),
+        ("axolotl", {"optimizer": "lion_8bit"}, "training_config.optimizer", "lion_8bit"),
+        ("axolotl", {"optimizer": "paged_lion_8bit"}, "training_config.optimizer", "paged_lion_8bit"),
+        ("axolotl", {"optimizer": "adamw_torch_4bit"}, "training_config.optimizer", "adamw"),
+        ("axolotl", {"optimizer": "ademamix"}, "training_config.optimizer", "adamw"),
+        ("trl", {"optim": "paged_adamw_32bit"}, "training_config.optimizer", "paged_adamw"),
+        ("llamafactory", {"optim": "paged_adamw_8bit"}, "training_config.optimizer", "paged_adamw_8bit"),
+        ("axolotl", {"lr_scheduler": "warmup_stable_decay"}, "training_config.schedule", "wsd"),
+        ("trl", {"lr_scheduler_type": "inverse_sqrt"}, "training_config.schedule", "inverse_sqrt"),
+        ("llamafactory", {"lr_scheduler_type": "polynomial"}, "training_config.schedule", "polynomial"),
+        ("axolotl", {"lr_scheduler": "one_cycle"}, "training_config.schedule", "cosine"),
+        ("axolotl", {"tokens": ["<a>", "<b>"]}, "tokenizer.new_tokens", ["<a>", "<b>"]),
+        ("axolotl", {"tokens": ["<a>"], "tokenizer_config": "t"}, "tokenizer.new_tokens", None),
+        (
+            "llamafactory",
+            {"add_tokens": "<a>,<b>", "add_special_tokens": "<c>"},
+            "tokenizer.new_tokens",
+            ["<a>", "<b>", "<c>"],
+        ),
+        ("trl", {"added_tokens": ["<a>"]}, "tokenizer.new_tokens", ["<a>"]),
+        ("axolotl", {"adapter": "lora", "peft_use_dora": True}, "lora_config.dora", True),
+        ("axolotl", {"adapter": "lora", "peft_use_rslora": True}, "lora_config.rslora", True),
+        ("axolotl", {"adapter": "lora", "loraplus_lr_ratio": 16.0}, "lora_config.lr_ratio", 16.0),
+        (
+            "axolotl",
+            {"adapter": "lora", "lora_modules_to_save": ["lm_head"]},
+            "lora_config.modules_to_save",
+            ["lm_head"],
+        ),
+        ("axolotl", {"adapter": "lora", "lora_model_dir": "/far/old"}, "lora_config.adapter", "/far/old"),
+        ("axolotl", {"adapter": "lora", "lora_model_dir": "/far/old", "lora_r": 8}, "lora_config.r", None),
+        (
+            "axolotl",
+            {"adapter": "lora", "lora_target_modules": "layers[0-9]+q_proj"},
+            "lora_config.target_modules",
+            None,
+        ),
+        (
+            "axolotl",
+            {"adapter": "qlora"},
+            "quantization",
+            {"bits": 4, "group_size": 64, "type": "nf4", "double_quantization": True},
+        ),
+        ("axolotl", {"adapter": "lora", "load_in_8bit": True}, "quantization", {"bits": 8}),
+        (
+            "axolotl",
+            {"adapter": "qlora", "bnb_config_kwargs": {"bnb_4bit_quant_type": "fp4"}},
+            "quantization.type",
+            "fp4",
+        ),
+        (
+            "axolotl",
+            {"unfrozen_parameters": ["^lm_head.weight$", "embed_tokens"]},
+            "training_config.train_only",
+            ["*lm_head.weight*", "*embed_tokens*"],
+        ),
+        ("llamafactory", {"finetuning_type": "lora", "use_dora": True}, "lora_config.dora", True),
+        (
+            "llamafactory",
+            {"finetuning_type": "lora", "loraplus_lr_ratio": 16.0},
+            "lora_config.lr_ratio",
+            16.0,
+        ),
+        (
+            "llamafactory",
+            {"finetuning_type": "lora", "additional_target": "embed_tokens,lm_head"},
+            "lora_config.modules_to_save",
+            ["embed_tokens", "lm_head"],
+        ),
+        (
+            "llamafactory",
+            {"finetuning_type": "lora", "adapter_name_or_path": "/far/a,/far/b"},
+            "lora_config",
+            {"adapter": "/far/b", "stack": ["/far/a"]},
+        ),
+        (
+            "llamafactory",
+            {"finetuning_type": "lora", "adapter_name_or_path": "/far/a", "create_new_adapter": True},
+            "lora_config",
+            {"r": 8, "alpha": 16, "stack": ["/far/a"]},
+        ),
+        (
+            "llamafactory",
+            {"finetuning_type": "lora", "quantization_bit": 4},
+            "quantization",
+            {"bits": 4, "group_size": 64, "type": "nf4", "double_quantization": True},
+        ),
+        (
+            "llamafactory",
+            {"finetuning_type": "lora", "quantization_bit": 4, "quantization_method": "hqq"},
+            "quantization",
+            {"bits": 4, "quantizer": "hqq"},
+        ),
+        ("llamafactory", {"finetuning_type": "lora", "quantization_bit": 8}, "quantization", {"bits": 8}),
+        (
+            "llamafactory",
+            {"finetuning_type": "freeze", "freeze_trainable_layers": 3, "freeze_extra_modules": "norm"},
+            "training_config.train_only",
+            ["last_layers=3", "*norm*"],
+        ),
+        ("llamafactory", {"finetuning_type": "freeze"}, "training_config.train_only", ["last_layers=2"]),
+        ("trl", {"use_peft": True, "lora_r": 4}, "lora_config.alpha", 32),
+        ("trl", {"use_peft": True, "use_rslora": True}, "lora_config.rslora", True),
+        ("trl", {"use_peft": True, "use_dora": False}, "lora_config.dora", None),
+        (
+            "trl",
+            {"use_peft": True, "load_in_4bit": True, "use_bnb_nested_quant": True},
+            "quantization",
+            {"bits": 4, "group_size": 64, "type": "nf4", "double_quantization": True},
+        ),
+        ("trl", {"use_peft": True, "load_in_8bit": True}, "quantization", {"bits": 8}),
+        ("trl", {"load_in_4bit": True}, "quantization.bits", None),
         ("axolotl", {"optimizer": "muon"}, "training_config.optimizer", "muon"),
         ("axolotl", {}, "training_config.schedule", "cosine"),
         ("axolotl", {"lr_scheduler": "constant_with_warmup"}, "training_config.schedule", "constant"),
@@ -197,6 +311,46 @@ def test_a_value_becomes(peer: str, keys: dict[str, Any], target: str, expected:
 def test_a_key_is_listed_as(peer: str, keys: dict[str, Any], expected: str) -> None:
     (key,) = keys
     assert status(imported(peer, **keys), key) == expected
+
+
+@pytest.mark.parametrize(
+    ("peer", "keys", "text"),
+    [
+        ("axolotl", {"unfrozen_parameters": ["model.layers.[0-9]+"]}, "regular expressions"),
+        ("llamafactory", {"finetuning_type": "freeze", "freeze_trainable_layers": -2}, "these are the first"),
+        ("llamafactory", {"finetuning_type": "oft"}, "no finetuning_type oft"),
+        ("axolotl", {"adapter": "llama-adapter"}, "no adapter llama-adapter"),
+    ],
+)
+def test_a_way_to_train_that_is_not_here_refuses_the_file(peer: str, keys: dict[str, Any], text: str) -> None:
+    with pytest.raises(ConfigError, match="cannot be imported") as caught:
+        imported(peer, **keys)
+    assert text in str(caught.value)
+    assert "hint: " in str(caught.value)
+
+
+def test_an_adapter_that_is_not_on_this_machine_is_to_be_laid_there() -> None:
+    (found,) = imported("axolotl", adapter="lora", lora_model_dir="/far/old").of("fill")
+    assert found.note == "no such folder here: lay the adapter /far/old there"
+
+
+@pytest.mark.parametrize(
+    ("peer", "keys"),
+    [
+        ("axolotl", {"adapter": "lora", "lora_r": 8, "lora_alpha": 16, "lora_target_linear": True}),
+        ("axolotl", {"adapter": "qlora", "lora_r": 8, "optimizer": "paged_adamw_8bit"}),
+        ("axolotl", {"adapter": "lora", "load_in_8bit": True}),
+        ("llamafactory", {"finetuning_type": "lora", "lora_target": "all", "quantization_bit": 4}),
+        ("llamafactory", {"finetuning_type": "lora", "adapter_name_or_path": "/far/a"}),
+        ("trl", {"use_peft": True}),
+        ("trl", {"use_peft": True, "load_in_4bit": True, "lora_target_modules": "all-linear"}),
+    ],
+)
+def test_adapters_and_bits_of_each_peer_are_accepted_as_they_are(peer: str, keys: dict[str, Any]) -> None:
+    result = imported(peer, **keys)
+    assert result.refused == ()
+    assert "lora_config" in result.document
+    assert [found.key for found in result.of("check")] == []
 
 
 def test_what_is_left_out_and_matters_says_so() -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
-from brahma.core.config.importers import convert, reasons
+from brahma.core.config.importers import adapters, convert, reasons
 from brahma.core.config.importers.datafiles import data_file
 from brahma.core.config.importers.hugging_face import SHARED_ARGUMENTS
 from brahma.core.config.importers.peer import Default, Peer
@@ -18,8 +19,9 @@ from brahma.core.config.importers.rules import (
     each,
     inner,
     is_off,
+    items_of,
     lacks,
-    only_if,
+    not_understood,
     refuse,
     to,
 )
@@ -30,6 +32,10 @@ _SFT = "Brahma trains on text, conversations, and pairs of prompt and completion
 
 def _is_lora(source: Source) -> bool:
     return source.get("adapter") in ("lora", "qlora")
+
+
+def _in_four_bits(source: Source) -> bool:
+    return source.get("adapter") == "qlora" or (_is_lora(source) and source.get("load_in_4bit") is True)
 
 
 def _has_no_rank(source: Source) -> bool:
@@ -47,7 +53,7 @@ def _packs(source: Source) -> bool:
 
 def _adapter(value: Any, source: Source) -> Outcome | Refusal:
     if value in ("lora", "qlora"):
-        return Outcome("check", reasons.REFUSED_LATER, about=_LORA)
+        return Outcome("mapped", "adapters are trained: see lora_config")
     return Refusal(f"Brahma has no adapter {value}", "set it to lora, qlora or nothing, and import again")
 
 
@@ -199,26 +205,61 @@ def _datasets(target: str) -> Rule:
     return inner(f"`{target}`", table)
 
 
+_BITS_OPTIONS = {
+    "bnb_4bit_quant_type": "quantization.type",
+    "bnb_4bit_use_double_quant": "quantization.double_quantization",
+}
+
+
+def _bits_options(value: Any, source: Source) -> Outcome:
+    """`bnb_config_kwargs`: what of them our section says as well."""
+    if not isinstance(value, dict):
+        return not_understood(value)
+    values = {_BITS_OPTIONS[key]: given for key, given in value.items() if key in _BITS_OPTIONS}
+    others = ", ".join(str(key) for key in value if key not in _BITS_OPTIONS)
+    if others:
+        return Outcome("check", f"no such options here: {others}", values)
+    return Outcome("mapped", "", values)
+
+
+def _trained_parameters(value: Any, source: Source) -> Outcome | Refusal:
+    """Regular expressions that are names are patterns of ours; others are another job."""
+    patterns = [item.strip("^$").replace("\\.", ".") for item in items_of(value)]
+    if not patterns:
+        return Outcome("dropped", "all are trained, as here")
+    if any(re.search(r"[\\^$()\[\]+*|?{}]", pattern) for pattern in patterns):
+        why = "Brahma chooses what is trained by names and wildcards, and these are regular expressions"
+        return Refusal(why, "remove the key, and give train_only in training_config afterwards")
+    ours = [f"*{pattern}*" for pattern in patterns]
+    return Outcome("mapped", "all else is frozen", {f"{_TRAINING}.train_only": ours})
+
+
 _LORA_KEYS: dict[str, Rule] = {
     "lora_r": to(f"{_LORA}.r"),
     "lora_alpha": to(f"{_LORA}.alpha"),
     "lora_dropout": to(f"{_LORA}.dropout"),
-    "lora_target_modules": to(f"{_LORA}.target_modules", convert.target_modules),
+    "lora_target_modules": adapters.TARGETS,
     "lora_target_linear": custom(f"`{_LORA}.target_modules`", _target_linear),
-    "lora_modules_to_save": lacks("training of whole modules beside adapters"),
+    "lora_modules_to_save": adapters.SAVED_MODULES,
+    "peft_use_rslora": adapters.RSLORA,
+    "peft_use_dora": adapters.DORA,
+    "loraplus_lr_ratio": adapters.LR_RATIO,
+    "loraplus_lr_embedding": lacks("rate of its own for embeddings under LoRA+", "see parameter_groups"),
+    "lora_model_dir": adapters.GO_ON,
+    "bnb_config_kwargs": custom("`quantization`", _bits_options),
     "lora_target_parameters": lacks("adapters on single parameters"),
     **each(lacks("choice of layers for adapters"), "peft_layers_to_transform peft_layers_pattern"),
     **each(
         lacks("such variant of LoRA"),
-        "peft peft_use_dora peft_use_rslora peft_layer_replication peft_init_lora_weights loraplus_lr_ratio",
-        "loraplus_lr_embedding peft_trainable_token_indices relora relora_steps relora_warmup_steps",
+        "peft peft_layer_replication peft_init_lora_weights",
+        "peft_trainable_token_indices relora relora_steps relora_warmup_steps",
         "relora_anneal_steps relora_prune_ratio jagged_restart_steps jagged_restart_warmup_steps",
         "jagged_restart_anneal_steps",
     ),
     **each(
         drop(reasons.KERNELS),
         "lora_mlp_kernel lora_qkv_kernel lora_o_kernel lora_fan_in_fan_out qlora_sharded_model_loading",
-        "lora_on_cpu relora_cpu_offload bnb_config_kwargs unsloth_lora_mlp unsloth_lora_qkv unsloth_lora_o",
+        "lora_on_cpu relora_cpu_offload unsloth_lora_mlp unsloth_lora_qkv unsloth_lora_o",
         "peft_autocast_adapter_dtype",
     ),
 }
@@ -244,7 +285,8 @@ _RULES: dict[str, Rule] = {
     ),
     "overrides_of_model_config": lacks("way to change a base model's configuration"),
     **each(lacks("way to change a base model's positions"), "rope_scaling use_pose pose_max_context_len"),
-    **each(lacks("way to change a tokenizer's tokens"), "tokens added_tokens_overrides"),
+    "tokens": adapters.new_tokens("tokens"),
+    "added_tokens_overrides": lacks("way to change a tokenizer's tokens"),
     "special_tokens": convert.SPECIAL_TOKENS,
     "resize_token_embeddings_to_32x": lacks("padding of the embeddings"),
     "eot_tokens": lacks("choice of turn ends", "they follow from the template"),
@@ -253,15 +295,12 @@ _RULES: dict[str, Rule] = {
     "chat_template_kwargs": lacks("arguments of a template"),
     "default_system_message": lacks("system message for rows without one", "write it into the rows"),
     # adapters and bits
-    "adapter": custom("`lora_config`, which this version refuses by name", _adapter),
-    "load_in_8bit": convert.bits(8, _is_lora),
-    "load_in_4bit": convert.bits(4, _is_lora),
-    **{key: only_if(_is_lora, reasons.ADAPTER_OFF, rule) for key, rule in _LORA_KEYS.items()},
-    "lora_model_dir": lacks("training of an adapter that exists", "merge it into the base model first"),
+    "adapter": custom("`lora_config`", _adapter),
+    "load_in_8bit": adapters.bits(8, _is_lora),
+    "load_in_4bit": adapters.bits(4, _is_lora),
+    **adapters.only_under(_is_lora, _LORA_KEYS),
     **each(refuse("training of a model in GPTQ", "take the model in bf16"), "gptq"),
-    **each(
-        refuse("training of some parameters only", "remove the key: all are trained"), "unfrozen_parameters"
-    ),
+    "unfrozen_parameters": custom(f"`{_TRAINING}.train_only`", _trained_parameters),
     # data
     "datasets": _datasets(f"{_DATA}.train"),
     "pretraining_dataset": _datasets(f"{_DATA}.train"),
@@ -388,7 +427,7 @@ _RULES: dict[str, Rule] = {
     "rl": refuse("training on preferences or rewards", _SFT),
     **each(refuse("training of reward models", _SFT), "reward_model process_reward_model num_labels"),
     **each(refuse("training on pictures and sound", _SFT), "processor_type is_multimodal image_size"),
-    "merge_lora": refuse("merging of adapters in this version", "merge with the tool that made the adapter"),
+    "merge_lora": refuse("merging by such a file", "`brahma merge` merges adapters"),
     **each(
         drop(reasons.PREFERENCES),
         "rl_beta dpo_beta orpo_alpha rpo_alpha simpo_gamma cpo_alpha kto_desirable_weight max_prompt_len",
@@ -416,5 +455,6 @@ AXOLOTL = Peer(
         Default(f"{_TRAINING}.weight_decay", 0.0),
         Default(f"{_LORA}.dropout", 0.0, when=_has_no_rank),
         Default("quantization.bits", 4, when=lambda source: source.get("adapter") == "qlora"),
+        *adapters.four_bit_defaults(_in_four_bits, double=True),
     ),
 )

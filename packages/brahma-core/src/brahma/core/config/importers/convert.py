@@ -7,7 +7,6 @@ import os
 from collections.abc import Callable
 from typing import Any
 
-from brahma.core.config.importers import reasons
 from brahma.core.config.importers.rules import (
     Outcome,
     Rule,
@@ -20,7 +19,20 @@ from brahma.core.config.importers.rules import (
 
 _TRAINING, _DATA = "training_config", "data_config"
 
-_ADAMW = ("adamw", "adamw_torch", "adamw_torch_fused", "adamw_hf", "adamw_torch_xla", "adamw_apex_fused")
+_OPTIMIZERS = {
+    **dict.fromkeys(("adamw", "adamw_torch", "adamw_torch_fused", "adamw_hf", "adamw_torch_xla"), "adamw"),
+    "adamw_apex_fused": "adamw",
+    **dict.fromkeys(("adamw_8bit", "adamw_bnb_8bit"), "adamw_8bit"),
+    **dict.fromkeys(("paged_adamw", "paged_adamw_32bit"), "paged_adamw"),
+    "paged_adamw_8bit": "paged_adamw_8bit",
+    "adafactor": "adafactor",
+    "sgd": "sgd",
+    **dict.fromkeys(("lion", "lion_32bit", "lion_pytorch"), "lion"),
+    "lion_8bit": "lion_8bit",
+    "paged_lion_8bit": "paged_lion_8bit",
+}
+"""The peers' names -> ours."""
+_OF_BITSANDBYTES = ("_8bit", "paged_")
 _SMALL_STATES = ("8bit", "4bit", "paged", "bnb", "fp8", "int8")
 
 
@@ -37,8 +49,9 @@ def number(value: Any) -> Any:
 def optimizer(value: Any, source: Source) -> Outcome:
     """The optimizer of the same name, or AdamW where only the storage of its states differs."""
     target, name = f"{_TRAINING}.optimizer", str(value).lower()
-    if name in _ADAMW:
-        return Outcome("mapped", "", {target: "adamw"})
+    if (ours := _OPTIMIZERS.get(name)) is not None:
+        plugin = any(part in ours for part in _OF_BITSANDBYTES)
+        return Outcome("mapped", "of the plugin brahma-bitsandbytes" if plugin else "", {target: ours})
     if name == "muon":
         note = (
             "its updates are scaled to the size of AdamW's here, and AdamW has what is no matrix: "
@@ -60,6 +73,9 @@ _SCHEDULES = {
     "constant": "constant",
     "constant_with_warmup": "constant",
     "cosine_with_min_lr": "cosine",
+    "polynomial": "polynomial",
+    "inverse_sqrt": "inverse_sqrt",
+    "warmup_stable_decay": "wsd",
 }
 
 
@@ -272,19 +288,6 @@ def checkpointing(value: Any, source: Source) -> Outcome:
 CHECKPOINTING = custom(f"`{_TRAINING}.gradient_checkpointing`", checkpointing)
 
 
-def bits(number_of_bits: int, trains_adapters: Callable[[Source], bool]) -> Rule:
-    """A base model in few bits, which only exists under adapters."""
-
-    def apply(value: Any, source: Source) -> Outcome:
-        if is_off(value):
-            return Outcome("dropped", "off, as here")
-        if not trains_adapters(source):
-            return Outcome("check", "no adapter is trained, and whole weights are not trained in few bits")
-        return Outcome("check", reasons.REFUSED_LATER, {"quantization.bits": number_of_bits})
-
-    return custom("`quantization.bits`", apply)
-
-
 def train_on_prompts(is_running_text: Callable[[Source], bool]) -> Rule:
     """Whether prompts are trained on as well, which they are in running text alone."""
 
@@ -305,15 +308,6 @@ def boolean(value: Any) -> bool:
     if not isinstance(value, bool):
         raise ValueError(f"{value!r} is neither true nor false: left out")
     return value
-
-
-def target_modules(value: Any) -> Any:
-    """Names of layers; `all` and `all_linear` are every linear layer."""
-    names = items_of(value)
-    if len(names) == 1:
-        word = names[0]
-        return "all-linear" if word.replace("_", "-") in ("all", "all-linear") else word
-    return names
 
 
 def model_path(source: Source, text: Any) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from brahma.core.config.importers import convert, reasons
+from brahma.core.config.importers import adapters, convert, reasons
 from brahma.core.config.importers.datafiles import data_file
 from brahma.core.config.importers.hugging_face import TRAINING_ARGUMENTS
 from brahma.core.config.importers.peer import Default, Peer
@@ -39,6 +39,10 @@ def _is_lora(source: Source) -> bool:
     return source.get("finetuning_type") in (None, "lora")
 
 
+def _is_quantized(source: Source) -> bool:
+    return _is_lora(source) and source.get("quantization_bit") in (4, 8)
+
+
 def _is_running_text(source: Source) -> bool:
     return bool(source.get("stage") == "pt")
 
@@ -62,8 +66,50 @@ def _finetuning(value: Any, source: Source) -> Outcome | Refusal:
     if value == "full":
         return Outcome("dropped", "always so where there is no lora_config")
     if value == "lora":
-        return Outcome("check", reasons.REFUSED_LATER, about=_LORA)
-    return Refusal(f"Brahma has no finetuning_type {value}", "set it to full or lora, and import again")
+        return Outcome("mapped", "adapters are trained: see lora_config")
+    if value == "freeze":
+        return _freezing(source)
+    return Refusal(f"Brahma has no finetuning_type {value}", "set it to full, lora or freeze")
+
+
+def _freezes(source: Source) -> bool:
+    return bool(source.get("finetuning_type") == "freeze")
+
+
+def _freezing(source: Source) -> Outcome | Refusal:
+    """The last so many layers, and the modules besides that are named."""
+    layers = source.get("freeze_trainable_layers")
+    layers = 2 if layers is None else layers  # LLaMA-Factory's default
+    if not isinstance(layers, int) or layers < 1:
+        why = "Brahma trains the last so many layers, and these are the first"
+        return Refusal(why, "set freeze_trainable_layers to a number above 0, and import again")
+    extra = [f"*{name}*" for name in items_of(source.get("freeze_extra_modules") or [])]
+    values = {f"{_TRAINING}.train_only": [f"last_layers={layers}", *extra]}
+    if items_of(source.get("freeze_trainable_modules") or "all") != ["all"]:
+        return Outcome("check", "the whole of these layers is trained, not some modules of them", values)
+    return Outcome("mapped", "all else is frozen", values)
+
+
+def _adapters(value: Any, source: Source) -> Outcome:
+    """The last one is trained on, unless a new one is asked for: then all stay as they are."""
+    paths = items_of(value)
+    if not paths:
+        return Outcome("dropped", "no adapter is named")
+    note, ours = adapters.folder_note(paths), [adapters.folder(path, source) for path in paths]
+    new = source.get("create_new_adapter") is True
+    values: dict[str, Any] = {} if new else {f"{_LORA}.adapter": ours[-1]}
+    if stack := (ours if new else ours[:-1]):
+        values[f"{_LORA}.stack"] = stack
+    return Outcome("fill" if note else "mapped", note, values)
+
+
+_METHODS = {"bnb": "bitsandbytes", "bitsandbytes": "bitsandbytes", "hqq": "hqq"}
+
+
+def _quantizer(value: Any, source: Source) -> Outcome:
+    if (name := _METHODS.get(str(value).lower())) is None:
+        return Outcome("check", f"no quantizer {value}: left out", about="quantization.quantizer")
+    return Outcome("mapped", "", {"quantization.quantizer": name})
 
 
 def _datasets(target: str) -> Rule:
@@ -89,7 +135,7 @@ def _dataset_folder(value: Any, source: Source) -> Outcome:
 
 def _bits(value: Any, source: Source) -> Outcome:
     if value in (4, 8) and _is_lora(source):
-        return Outcome("check", reasons.REFUSED_LATER, {"quantization.bits": value})
+        return Outcome("mapped", "", {"quantization.bits": value})
     return Outcome(
         "check", f"{value} bits are not possible here: 4 or 8, under adapters", about="quantization"
     )
@@ -124,14 +170,22 @@ _LORA_KEYS: dict[str, Rule] = {
     "lora_rank": to(f"{_LORA}.r"),
     "lora_alpha": to(f"{_LORA}.alpha"),
     "lora_dropout": to(f"{_LORA}.dropout"),
-    "lora_target": to(f"{_LORA}.target_modules", convert.target_modules),
-    "additional_target": lacks("training of whole modules beside adapters"),
-    "create_new_adapter": lacks("training of an adapter that exists"),
-    **each(
-        lacks("such variant of LoRA"),
-        "loraplus_lr_ratio loraplus_lr_embedding use_rslora use_dora pissa_init pissa_convert",
-    ),
+    "lora_target": adapters.TARGETS,
+    "additional_target": adapters.SAVED_MODULES,
+    "adapter_name_or_path": custom(f"`{_LORA}.adapter`, or `{_LORA}.stack`", _adapters),
+    "create_new_adapter": drop("see adapter_name_or_path"),
+    "loraplus_lr_ratio": adapters.LR_RATIO,
+    "loraplus_lr_embedding": lacks("rate of its own for embeddings under LoRA+", "see parameter_groups"),
+    "use_rslora": adapters.RSLORA,
+    "use_dora": adapters.DORA,
+    **each(lacks("such variant of LoRA"), "pissa_init pissa_convert"),
     "pissa_iter": drop("belongs to a variant of LoRA that is not here"),
+}
+
+_BITS_KEYS: dict[str, Rule] = {
+    "quantization_method": custom("`quantization.quantizer`", _quantizer),
+    "quantization_type": adapters.TYPE,
+    "double_quantization": adapters.DOUBLE,
 }
 
 _RULES: dict[str, Rule] = {
@@ -141,12 +195,13 @@ _RULES: dict[str, Rule] = {
     "trust_remote_code": convert.REMOTE_CODE,
     "model_revision": convert.REVISION,
     "train_from_scratch": convert.new_weights("model_name_or_path"),
-    "adapter_name_or_path": lacks("training of an adapter that exists", "merge it into the base model first"),
     "rope_scaling": lacks("way to change a base model's positions"),
     **each(
         lacks("way to change a tokenizer's tokens"),
-        "resize_vocab add_tokens add_special_tokens new_special_tokens_config split_special_tokens",
+        "new_special_tokens_config split_special_tokens",
     ),
+    **each(adapters.new_tokens("add_tokens", "add_special_tokens"), "add_tokens add_special_tokens"),
+    "resize_vocab": drop("the embeddings grow with new_tokens"),
     "mixture_of_depths": refuse("mixture of depths", "remove the key: the model is trained as it is"),
     "shift_attn": lacks("shifted sparse attention"),
     "moe_aux_loss_coef": lacks("loss of a router"),
@@ -155,20 +210,16 @@ _RULES: dict[str, Rule] = {
     ),
     # method
     "stage": custom("follows from the rows", _stage),
-    "finetuning_type": custom("`lora_config`, which this version refuses by name", _finetuning),
-    **{key: only_if(_is_lora, reasons.ADAPTER_OFF, rule) for key, rule in _LORA_KEYS.items()},
+    "finetuning_type": custom(f"`{_LORA}`, or `{_TRAINING}.train_only`", _finetuning),
+    **adapters.only_under(_is_lora, _LORA_KEYS),
     "quantization_bit": custom("`quantization.bits`", _bits),
-    **each(
-        drop("how the bits are made cannot be chosen here"),
-        "quantization_method quantization_type double_quantization quantization_device_map",
-    ),
+    **{key: only_if(_is_quantized, "nothing is quantized", rule) for key, rule in _BITS_KEYS.items()},
+    "quantization_device_map": drop(reasons.MEMORY),
     **each(refuse("training of some layers only", "set finetuning_type to full or lora"), "use_llama_pro"),
     **each(
-        drop("belongs to a method that is not here"),
-        "freeze_trainable_layers freeze_trainable_modules freeze_extra_modules oft_rank",
-        "oft_block_size oft_target",
-        "module_dropout",
+        drop("see finetuning_type"), "freeze_trainable_layers freeze_trainable_modules freeze_extra_modules"
     ),
+    **each(drop("belongs to a method that is not here"), "oft_rank oft_block_size oft_target module_dropout"),
     "use_muon": custom(f"`{_TRAINING}.optimizer`", _muon),
     **each(
         lacks("such optimizer", "AdamW is used (`brahma plugins list --kind optimizer`)"),
@@ -265,7 +316,7 @@ _RULES: dict[str, Rule] = {
         "freeze_multi_modal_projector freeze_language_model",
     ),
     **each(
-        refuse("export and merging of models in this version", "merge with LLaMA-Factory itself"),
+        refuse("export and merging of models by such a file", "`brahma merge` merges adapters"),
         "export_dir",
     ),
     **each(
@@ -276,6 +327,15 @@ _RULES: dict[str, Rule] = {
     **each(refuse("evaluation by such a file", "`brahma config import` reads trainings"), "task task_dir"),
     **each(drop("belongs to an evaluation"), "lang n_shot save_dir batch_size download_mode"),
 }
+
+
+def _is_new_lora(source: Source) -> bool:
+    """An adapter that is gone on with brings its own rank."""
+    goes_on = source.get("adapter_name_or_path") and source.get("create_new_adapter") is not True
+    return _is_lora(source) and not goes_on
+
+
+_four_bits = adapters.in_four_bits("quantization_bit", _is_lora)
 
 
 def _refusals(source: Source) -> Iterator[tuple[str, Refusal]]:
@@ -303,8 +363,11 @@ LLAMA_FACTORY = Peer(
         Default(f"{_TRAINING}.epochs", 3.0),
         Default(f"{_TRAINING}.weight_decay", 0.0),
         Default(f"{_TRAINING}.gradient_checkpointing", True, when=_checkpoints),
-        Default(f"{_LORA}.r", 8, when=_is_lora),
-        Default(f"{_LORA}.alpha", lambda source: 2 * (source.count("lora_rank") or 8), when=_is_lora),
+        Default(f"{_LORA}.r", 8, when=_is_new_lora),
+        Default(f"{_LORA}.alpha", lambda source: 2 * (source.count("lora_rank") or 8), when=_is_new_lora),
+        *adapters.four_bit_defaults(
+            lambda source: source.get("quantization_method") != "hqq" and _four_bits(source), double=True
+        ),
     ),
     refusals=_refusals,
 )

@@ -30,7 +30,6 @@ ADAPTER_OFF = "no adapter is trained, so this has no effect"
 EOS = "the turn's end token is always trained on"
 DEEPSPEED = "DeepSpeed does not exist in this version: it trains on one process, and memory is not divided"
 FSDP = "FSDP does not exist in this version: it trains on one process, and memory is not divided"
-REFUSED_LATER = "this version cannot train adapters yet: `brahma config check` refuses the section by name"
 LONG_ROWS = (
     "rows that are too long are cut at their end there; here they are an error, see data_config.on_long_row"
 )

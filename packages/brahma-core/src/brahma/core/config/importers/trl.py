@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from brahma.core.config.importers import convert, reasons
+from brahma.core.config.importers import adapters, convert, reasons
 from brahma.core.config.importers.datafiles import data_file
 from brahma.core.config.importers.hugging_face import TRAINING_ARGUMENTS
 from brahma.core.config.importers.peer import Default, Peer
@@ -32,6 +32,9 @@ _SFT = "only configurations of `trl sft` can be imported"
 
 def _is_lora(source: Source) -> bool:
     return source.get("use_peft") is True
+
+
+_in_four_bits = adapters.in_four_bits("load_in_4bit", _is_lora)
 
 
 def _packs(source: Source) -> bool:
@@ -107,12 +110,6 @@ def _max_length(value: Any, source: Source) -> Outcome:
     return Outcome("mapped", "", {f"{_DATA}.seq_length": value})
 
 
-def _peft(value: Any, source: Source) -> Outcome:
-    if is_off(value):
-        return Outcome("dropped", "off, as here: all weights are trained")
-    return Outcome("check", reasons.REFUSED_LATER, about=_LORA)
-
-
 def _answers_only(value: Any, source: Source) -> Outcome:
     if not is_off(value):
         return Outcome("dropped", "always so here: only answers are trained on")
@@ -131,14 +128,17 @@ _LORA_KEYS: dict[str, Rule] = {
     "lora_r": to(f"{_LORA}.r"),
     "lora_alpha": to(f"{_LORA}.alpha"),
     "lora_dropout": to(f"{_LORA}.dropout"),
-    "lora_target_modules": to(f"{_LORA}.target_modules", convert.target_modules),
+    "lora_target_modules": adapters.TARGETS,
     "lora_target_parameters": lacks("adapters on single parameters"),
-    "lora_modules_to_save": lacks("training of whole modules beside adapters"),
+    "lora_modules_to_save": adapters.SAVED_MODULES,
     "lora_task_type": drop("always CAUSAL_LM here"),
-    **each(lacks("such variant of LoRA"), "use_rslora use_dora"),
+    "use_rslora": adapters.RSLORA,
+    "use_dora": adapters.DORA,
+    "bnb_4bit_quant_type": only_if(_in_four_bits, "nothing has 4 bits", adapters.TYPE),
+    "use_bnb_nested_quant": only_if(_in_four_bits, "nothing has 4 bits", adapters.DOUBLE),
     **each(
-        drop("how the bits are made cannot be chosen here"),
-        "bnb_4bit_quant_type use_bnb_nested_quant bnb_4bit_quant_storage bnb_4bit_compute_dtype",
+        drop("what products are computed in follows from the precision of the run"),
+        "bnb_4bit_quant_storage bnb_4bit_compute_dtype",
     ),
 }
 
@@ -152,16 +152,17 @@ _RULES: dict[str, Rule] = {
     **each(drop("weights are held in float32 beside the precision of training"), "torch_dtype dtype"),
     **each(drop(reasons.ATTENTION), "attn_implementation use_flash_attention_2"),
     "model_init_kwargs": lacks("arguments of the model's loader"),
-    **each(lacks("way to change a tokenizer's tokens"), "eos_token added_tokens"),
+    "eos_token": lacks("way to change a tokenizer's tokens"),
+    "added_tokens": adapters.new_tokens("added_tokens"),
     "pad_token": drop("there is no padding"),
     "chat_template": convert.TEMPLATE,
     "chat_template_path": convert.TEMPLATE,
     "system_prompt": lacks("system message for rows without one", "write it into the rows"),
     # adapters and bits
-    "use_peft": custom("`lora_config`, which this version refuses by name", _peft),
-    **{key: only_if(_is_lora, reasons.ADAPTER_OFF, rule) for key, rule in _LORA_KEYS.items()},
-    "load_in_8bit": convert.bits(8, _is_lora),
-    "load_in_4bit": convert.bits(4, _is_lora),
+    "use_peft": adapters.method(_is_lora),
+    **adapters.only_under(_is_lora, _LORA_KEYS),
+    "load_in_8bit": adapters.bits(8, _is_lora),
+    "load_in_4bit": adapters.bits(4, _is_lora),
     # data
     "dataset_name": custom(f"`{_DATA}.train`", _dataset),
     "dataset_mixer": custom(f"`{_DATA}.train`", _mixer),
@@ -252,6 +253,8 @@ TRL = Peer(
         Default(f"{_TRAINING}.epochs", 3.0),
         Default(f"{_TRAINING}.weight_decay", 0.0),
         Default(f"{_TRAINING}.gradient_checkpointing", True),
+        Default(f"{_LORA}.r", 16, when=_is_lora),
+        Default(f"{_LORA}.alpha", 32.0, when=_is_lora),
         Default(f"{_LORA}.dropout", 0.05, when=_is_lora),
         Default(
             f"{_LORA}.target_modules",
@@ -259,5 +262,6 @@ TRL = Peer(
             "peft's own choice for most models; see its table for yours",
             when=_is_lora,
         ),
+        *adapters.four_bit_defaults(_in_four_bits, double=False),
     ),
 )
