@@ -21,9 +21,11 @@ from brahma.core.spec import ModelSpec
 from brahma.data.packs import Packs
 from brahma.train.backends import SingleProcess
 from brahma.train.choices import AdamWOptions
-from brahma.train.loop import Stepper, load_optimizer_tensors, optimizer_tensors, seed_generators
+from brahma.train.groups import parameter_groups
+from brahma.train.loop import Stepper, seed_generators
 from brahma.train.monitor import LossWatch, TimeAccount
-from brahma.train.optimizers import adamw, parameter_groups
+from brahma.train.optimizer_state import load_optimizer_tensors, optimizer_tensors
+from brahma.train.optimizers import adamw
 from brahma.train.plan import make_plan
 from brahma.train.precision import LossScaler
 from brahma.train.schedules import LearningRate, constant
@@ -308,8 +310,8 @@ def test_a_stepper_that_is_put_back_goes_on_bit_for_bit(dtype: torch.dtype, tied
 def test_state_that_a_checkpoint_cannot_hold_is_named() -> None:
     made, _ = stepper(uneven_packs(DOCUMENTS), batch_size=3)
     made.step(0)
-    next(iter(made.optimizer.state.values()))["trust"] = 0.5
-    with pytest.raises(TrainingError, match="AdamW keeps 'trust' as float"):
+    next(iter(made.optimizer.state.values()))["trust"] = [0.5]
+    with pytest.raises(TrainingError, match="AdamW keeps 'trust' as list"):
         optimizer_tensors(made.optimizer, made.weights)
 
 

@@ -12,8 +12,8 @@ from brahma.core.errors import BrahmaError
 from brahma.core.models import build_model
 from brahma.core.plugins import get_plugins
 from brahma.core.spec import ModelSpec
+from brahma.train.groups import parameter_groups
 from brahma.train.muon import Together, muon
-from brahma.train.optimizers import parameter_groups
 
 
 def made(named: Iterable[tuple[str, torch.Tensor]], **options: Any) -> Together:

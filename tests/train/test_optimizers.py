@@ -10,7 +10,8 @@ from brahma.core.config import Choice, TrainingSection
 from brahma.core.errors import BrahmaError
 from brahma.core.plugins import get_plugins
 from brahma.train.choices import AdamWOptions
-from brahma.train.optimizers import adamw, parameter_groups
+from brahma.train.groups import parameter_groups
+from brahma.train.optimizers import adamw
 
 
 def parameters() -> list[tuple[str, torch.Tensor]]:

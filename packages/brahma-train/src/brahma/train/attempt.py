@@ -32,9 +32,11 @@ from brahma.train import preparing
 from brahma.train.backends import Backend, choose_backend
 from brahma.train.checkpoints import CheckpointWriter, load_tensors, newest_valid, sweep
 from brahma.train.estimate import Job, job_of, shape_from, shape_of
+from brahma.train.groups import parameter_groups
+from brahma.train.guarding import GuardedOptimizer, make_optimizer
 from brahma.train.host import keep_freed_memory, set_threads
 from brahma.train.interrupts import Interrupts
-from brahma.train.loop import Stepper, load_optimizer_tensors
+from brahma.train.loop import Stepper
 from brahma.train.memory import out_of_memory, tight_memory
 from brahma.train.monitor import (
     Convergence,
@@ -51,7 +53,8 @@ from brahma.train.monitor import (
     open_run_log,
     rewind,
 )
-from brahma.train.optimizers import parameter_groups
+from brahma.train.optimizer_state import load_optimizer_tensors
+from brahma.train.parameters import NamedParameters
 from brahma.train.plan import Plan, make_plan
 from brahma.train.precision import LossScaler, Precision, choose_precision
 from brahma.train.schedules import LearningRate
@@ -218,7 +221,7 @@ class Attempt:
             model=parts.model,
             decoder=torch.compile(decoder) if training.compile else decoder,
             weights=weights,
-            optimizer=self._optimizer(weights),
+            optimizer=self._optimizer(weights, parts.model),
             learning_rate=self._learning_rate(plan),
             plan=plan,
             backend=parts.backend,
@@ -230,15 +233,16 @@ class Attempt:
             pad=training.compile,
         )
 
-    def _optimizer(self, weights: MasterWeights) -> torch.optim.Optimizer:
-        training, plugins = self._config.training, get_plugins()
-        where = "training_config.optimizer"
-        entry = plugins.find("optimizer", training.optimizer.name, where)
-        options = plugins.options(entry, training.optimizer, where)
-        groups = parameter_groups(weights.named_masters(), weight_decay=training.weight_decay)
-        make = plugins.load("optimizer", training.optimizer.name, where)
-        optimizer: torch.optim.Optimizer = make(groups, training, options)
-        return optimizer
+    def _optimizer(self, weights: MasterWeights, model: PreTrainedModel) -> GuardedOptimizer:
+        training, lora = self._config.training, self._config.lora
+        groups = parameter_groups(
+            weights.named_masters(),
+            weight_decay=training.weight_decay,
+            parameters=NamedParameters(model),
+            rules=training.parameter_groups or (),
+            b_ratio=1.0 if lora is None else lora.lr_ratio,
+        )
+        return make_optimizer(training, groups, weights)
 
     def _learning_rate(self, plan: Plan) -> LearningRate:
         training, plugins = self._config.training, get_plugins()

@@ -23,6 +23,27 @@ def brahma_optimizers() -> Iterable[OptimizerEntry]:
         options="brahma.train.choices:MuonOptions",
         state_bytes=4.0,  # of the matrices; tables and heads have AdamW's 8
     )
+    yield OptimizerEntry(
+        name="adafactor",
+        target="brahma.train.optimizers:adafactor",
+        summary="Adafactor: next to no state",
+        options="brahma.train.choices:AdafactorOptions",
+        state_bytes=0.02,  # rows and columns of matrices of 400 × 400 and more
+    )
+    yield OptimizerEntry(
+        name="lion",
+        target="brahma.train.lion:lion",
+        summary="Lion: the sign of the momentum",
+        options="brahma.train.choices:LionOptions",
+        state_bytes=4.0,
+    )
+    yield OptimizerEntry(
+        name="sgd",
+        target="brahma.train.optimizers:sgd",
+        summary="gradient descent with momentum",
+        options="brahma.train.choices:SGDOptions",
+        state_bytes=4.0,  # none without momentum
+    )
 
 
 @hookimpl
@@ -33,6 +54,24 @@ def brahma_schedules() -> Iterable[ScheduleEntry]:
     )
     yield ScheduleEntry(
         name="cosine", target="brahma.train.schedules:cosine", summary="half a cosine down", options=options
+    )
+    yield ScheduleEntry(
+        name="wsd",
+        target="brahma.train.schedules:wsd",
+        summary="stays at lr, then falls (warm-up, stable, decay)",
+        options="brahma.train.choices:StableOptions",
+    )
+    yield ScheduleEntry(
+        name="polynomial",
+        target="brahma.train.schedules:polynomial",
+        summary="down by a power of what is left",
+        options="brahma.train.choices:PolynomialOptions",
+    )
+    yield ScheduleEntry(
+        name="inverse_sqrt",
+        target="brahma.train.schedules:inverse_sqrt",
+        summary="down by the square root of the steps",
+        options="brahma.train.choices:InverseSqrtOptions",
     )
     yield ScheduleEntry(name="constant", target="brahma.train.schedules:constant", summary="stays at lr")
 

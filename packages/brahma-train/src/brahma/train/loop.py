@@ -8,12 +8,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from torch import Tensor
 from transformers import PreTrainedModel
 
-from brahma.core.errors import TrainingError
 from brahma.core.models import packed_loss, to_device
 from brahma.train.backends import Backend
+from brahma.train.guarding import GuardedOptimizer
 from brahma.train.monitor import LossWatch, TimeAccount
 from brahma.train.plan import Plan
 from brahma.train.precision import LossScaler
@@ -58,7 +57,7 @@ class Stepper:
     model: PreTrainedModel
     decoder: Callable[..., Any]
     weights: MasterWeights
-    optimizer: torch.optim.Optimizer
+    optimizer: torch.optim.Optimizer | GuardedOptimizer
     learning_rate: LearningRate
     plan: Plan
     backend: Backend
@@ -102,7 +101,7 @@ class Stepper:
             if not overflow:
                 self.watch.check(step + 1, total / tokens, grad_norm)
                 for group in self.optimizer.param_groups:
-                    group["lr"] = lr
+                    group["lr"] = lr * group["lr_ratio"]
                 self.optimizer.step()
                 self.weights.publish()
             self.weights.clear_gradients()
@@ -120,39 +119,3 @@ def seed_generators(seed: int, step: int, position: int) -> None:
         mixed = (mixed * 0x9E3779B97F4A7C15 + value + 1) & 0xFFFF_FFFF_FFFF_FFFF
         mixed ^= mixed >> 29
     torch.manual_seed(mixed & 0x7FFF_FFFF_FFFF_FFFF)
-
-
-def optimizer_tensors(optimizer: torch.optim.Optimizer, weights: MasterWeights) -> dict[str, Tensor]:
-    """The optimizer's state by `<kind>/<parameter>`, and the masters where they are not the weights.
-
-    Raises:
-        TrainingError: the optimizer keeps something else than tensors, which would be lost.
-    """
-    names = {id(master): name for name, master in weights.named_masters()}
-    tensors = {f"master/{name}": master for name, master in weights.copies()}
-    for parameter, state in optimizer.state.items():
-        for kind, value in state.items():
-            if not isinstance(value, Tensor):
-                raise TrainingError(
-                    f"{type(optimizer).__name__} keeps {kind!r} as {type(value).__name__}",
-                    why="a checkpoint holds tensors, and a run that goes on without it is another run",
-                    hint="choose another optimizer, such as adamw",
-                )
-            tensors[f"{kind}/{names[id(parameter)]}"] = value
-    return tensors
-
-
-@torch.no_grad()
-def load_optimizer_tensors(
-    optimizer: torch.optim.Optimizer, weights: MasterWeights, tensors: dict[str, Tensor]
-) -> None:
-    """Put back what `optimizer_tensors` gave; the weights are rounded from the masters again."""
-    masters = dict(weights.named_masters())
-    for key, value in tensors.items():
-        kind, name = key.split("/", 1)
-        if kind == "master":
-            masters[name].copy_(value)
-        else:
-            at = value if value.ndim == 0 else value.to(masters[name].device)
-            optimizer.state[masters[name]][kind] = at.clone()
-    weights.publish()

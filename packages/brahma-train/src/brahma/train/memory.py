@@ -68,12 +68,13 @@ def out_of_memory(job: Job, config: Config) -> Iterator[None]:
     try:
         yield
     except (MemoryError, RuntimeError, OSError) as error:
-        if not _is_out_of_memory(error):
+        if not is_out_of_memory(error):
             raise
         raise _explained(job, config, str(error)) from error
 
 
-def _is_out_of_memory(error: Exception) -> bool:
+def is_out_of_memory(error: Exception) -> bool:
+    """Whether an allocation failed."""
     import torch
 
     if isinstance(error, OSError):

@@ -1,4 +1,8 @@
-"""Muon: matrices move along the orthogonalised momentum; all else is left to AdamW."""
+"""Muon: matrices move along the orthogonalised momentum; all else is left to AdamW.
+
+The matrices of adapters, A and B of LoRA, are matrices like others: their updates are scaled to the size that
+AdamW's have, so the same learning rates serve.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +14,11 @@ from torch import Tensor
 
 from brahma.core.config import TrainingSection
 from brahma.train.choices import AdamWOptions, MuonOptions
-from brahma.train.optimizers import ParameterGroup, adamw
+from brahma.train.groups import ParameterGroup
+from brahma.train.optimizers import adamw
+from brahma.train.parameters import Role
 
-_NOT_MATRICES = ("embed", "lm_head", "wte", "wpe")  # tables and heads: their rows are no directions
+_TABLES = ("embedding", "head")  # a row for each token: their rows are no directions
 
 
 def muon(
@@ -45,17 +51,18 @@ def _split(groups: list[ParameterGroup]) -> tuple[list[ParameterGroup], list[Par
     matrices: list[ParameterGroup] = []
     rest: list[ParameterGroup] = []
     for group in groups:
-        pairs = list(zip(group["params"], group["names"], strict=True))
+        roles_given = group.get("roles") or [""] * len(group["names"])  # none known: all matrices are Muon's
+        members = list(zip(group["params"], group["names"], roles_given, strict=True))
         for home, wanted in ((matrices, True), (rest, False)):
-            chosen = [(p, name) for p, name in pairs if _is_matrix(p, name) is wanted]
+            chosen = [each for each in members if _is_matrix(each[0], each[2]) is wanted]
             if chosen:
-                params, names = (list(part) for part in zip(*chosen, strict=True))
-                home.append({"params": params, "names": names, "weight_decay": group["weight_decay"]})
+                params, names, roles = (list(part) for part in zip(*chosen, strict=True))
+                home.append({**group, "params": params, "names": names, "roles": roles})
     return matrices, rest
 
 
-def _is_matrix(parameter: Tensor, name: str) -> bool:
-    return parameter.ndim == 2 and not any(part in name for part in _NOT_MATRICES)
+def _is_matrix(parameter: Tensor, role: Role) -> bool:
+    return parameter.ndim == 2 and role not in _TABLES
 
 
 class _States(MutableMapping[Tensor, Any]):
@@ -86,7 +93,8 @@ class Together(torch.optim.Optimizer):
 
     def __init__(self, parts: list[torch.optim.Optimizer]) -> None:
         self._parts = parts
-        super().__init__([group for part in parts for group in part.param_groups], {})
+        defaults = {key: value for part in parts for key, value in part.defaults.items()}
+        super().__init__([group for part in parts for group in part.param_groups], defaults)
         self.param_groups = [group for part in parts for group in part.param_groups]
         self.state = _States(parts)  # type: ignore[assignment]
 

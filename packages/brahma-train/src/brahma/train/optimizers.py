@@ -1,40 +1,13 @@
-"""Optimizers that come with Brahma, and which parameters they decay."""
+"""Optimizers that come with Brahma; Muon and Lion have modules of their own."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TypedDict
-
 import torch
-from torch import Tensor
+from transformers.optimization import Adafactor
 
 from brahma.core.config import TrainingSection
-from brahma.train.choices import AdamWOptions
-
-
-class ParameterGroup(TypedDict):
-    """Parameters that share their settings.
-
-    Attributes:
-        params: float32 masters.
-        names: of the model's parameters, in the order of `params`.
-        weight_decay: of this group.
-    """
-
-    params: list[Tensor]
-    names: list[str]
-    weight_decay: float
-
-
-def parameter_groups(named: Iterable[tuple[str, Tensor]], *, weight_decay: float) -> list[ParameterGroup]:
-    """Matrices decay; norms and biases, which have one dimension, do not. An empty group is left out."""
-    decayed: ParameterGroup = {"params": [], "names": [], "weight_decay": weight_decay}
-    kept: ParameterGroup = {"params": [], "names": [], "weight_decay": 0.0}
-    for name, parameter in named:
-        group = decayed if parameter.ndim >= 2 else kept
-        group["params"].append(parameter)
-        group["names"].append(name)
-    return [group for group in (decayed, kept) if group["params"]]
+from brahma.train.choices import AdafactorOptions, AdamWOptions, SGDOptions
+from brahma.train.groups import ParameterGroup
 
 
 def adamw(
@@ -47,4 +20,35 @@ def adamw(
         betas=(training.adam_beta1, training.adam_beta2),
         eps=training.adam_epsilon,
         fused=options.fused,
+    )
+
+
+def sgd(
+    groups: list[ParameterGroup], training: TrainingSection, options: SGDOptions
+) -> torch.optim.Optimizer:
+    """Stochastic gradient descent; weight decay is added to the gradient."""
+    return torch.optim.SGD(
+        [dict(group) for group in groups],
+        lr=training.lr,
+        momentum=options.momentum,
+        nesterov=options.nesterov,
+        fused=True,
+    )
+
+
+def adafactor(
+    groups: list[ParameterGroup], training: TrainingSection, options: AdafactorOptions
+) -> torch.optim.Optimizer:
+    """Adafactor (https://arxiv.org/abs/1804.04235): of a matrix's second moments only rows and columns.
+
+    `lr` is what it is to AdamW: the size of a step. The paper's own rates, which follow the step, are left
+    to the schedule. (torch's Adafactor would cap the rate at 1/√step and always scale it by the weights.)
+    """
+    return Adafactor(
+        [dict(group) for group in groups],
+        lr=training.lr,
+        clip_threshold=options.clip_threshold,
+        decay_rate=-options.decay_exponent,
+        scale_parameter=options.scale_by_weights,
+        relative_step=False,
     )

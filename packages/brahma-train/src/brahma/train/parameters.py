@@ -134,4 +134,4 @@ def _is_norm(module: nn.Module) -> bool:
 def _layers(model: PreTrainedModel) -> list[nn.Module]:
     """The decoder's layers, first to last: the longest list of modules that is its own."""
     lists = [module for module in decoder_of(model).children() if isinstance(module, nn.ModuleList)]
-    return list(max(lists, key=len, default=nn.ModuleList()))
+    return max((list(layers) for layers in lists), key=len, default=[])

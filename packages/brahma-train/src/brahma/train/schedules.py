@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from brahma.train.choices import DecayOptions
+from brahma.train.choices import DecayOptions, InverseSqrtOptions, PolynomialOptions, StableOptions
 
 
 def linear(progress: float, options: DecayOptions) -> float:
@@ -22,6 +22,34 @@ def cosine(progress: float, options: DecayOptions) -> float:
 def constant(progress: float, options: None) -> float:
     """Always 1."""
     return 1.0
+
+
+def wsd(progress: float, options: StableOptions) -> float:
+    """1, then down to `min_ratio` in the last part: warm-up, stable, decay (https://arxiv.org/abs/2404.06395).
+
+    The shape 1-sqrt is that of https://arxiv.org/abs/2405.18392.
+    """
+    fallen = max(0.0, 1 - (1 - progress) / options.decay_fraction)
+    if options.shape == "linear":
+        left = 1 - fallen
+    elif options.shape == "cosine":
+        left = (1 + math.cos(math.pi * fallen)) / 2
+    else:
+        left = 1 - math.sqrt(fallen)
+    return options.min_ratio + (1 - options.min_ratio) * left
+
+
+def polynomial(progress: float, options: PolynomialOptions) -> float:
+    """From 1 down to `min_ratio` by a power of what is left."""
+    return float(options.min_ratio + (1 - options.min_ratio) * (1 - progress) ** options.power)
+
+
+def inverse_sqrt(progress: float, options: InverseSqrtOptions) -> float:
+    """By the square root of the steps, as in https://arxiv.org/abs/1706.03762, `min_ratio` at least.
+
+    With `timescale` = `warmup_steps` / (steps after the warm-up) it is lr · √(warmup_steps / step).
+    """
+    return max(options.min_ratio, 1 / math.sqrt(1 + progress / options.timescale))
 
 
 class LearningRate:

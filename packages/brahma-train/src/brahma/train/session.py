@@ -24,9 +24,10 @@ from brahma.evaluation.totals import bits_per_byte, loss, perplexity
 from brahma.train.checkpoints import CheckpointWriter, Snapshot, disk_is_full
 from brahma.train.circumstances import circumstances_of
 from brahma.train.interrupts import Interrupts
-from brahma.train.loop import Stepper, StepResult, optimizer_tensors
+from brahma.train.loop import Stepper, StepResult
 from brahma.train.monitor import Convergence, Display, MetricsWriter, Notice, SystemSampler, TimeReport, mfu
 from brahma.train.monitor.report import TELLING
+from brahma.train.optimizer_state import optimizer_tensors
 
 _log = logging.getLogger(__name__)
 

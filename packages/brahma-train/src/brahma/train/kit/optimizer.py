@@ -17,7 +17,7 @@ from brahma.core.config import TrainingSection
 from brahma.core.entries import OptimizerEntry
 from brahma.core.kit import Check, Subject, expect
 from brahma.train.kit.processes import on_processes
-from brahma.train.loop import load_optimizer_tensors, optimizer_tensors
+from brahma.train.optimizer_state import load_optimizer_tensors, optimizer_tensors
 from brahma.train.weights import MasterWeights
 
 _VOCAB, _WIDTH, _LENGTH = 31, 24, 16
