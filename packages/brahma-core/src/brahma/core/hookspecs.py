@@ -107,14 +107,14 @@ def brahma_schedules() -> Iterable[ScheduleEntry]:  # type: ignore[empty-body]
     pyproject.toml:
 
         [project]
-        name = "brahma-wsd"
+        name = "brahma-plateau"
         version = "1.0"
         dependencies = ["brahma-core"]
 
         [project.entry-points."brahma.plugins"]
-        wsd = "brahma_wsd"
+        plateau = "brahma_plateau"
 
-    brahma_wsd.py:
+    brahma_plateau.py:
 
         from brahma.core.entries import ScheduleEntry
         from brahma.core.hookspecs import hookimpl
@@ -124,9 +124,9 @@ def brahma_schedules() -> Iterable[ScheduleEntry]:  # type: ignore[empty-body]
 
         @hookimpl
         def brahma_schedules():
-            return [ScheduleEntry(name="wsd", target="brahma_wsd:factor", summary="Flat, then straight down")]
+            yield ScheduleEntry(name="plateau", target="brahma_plateau:factor", summary="Flat, then down")
 
-    Used as `{"schedule": "wsd"}`.
+    Used as `{"schedule": "plateau"}`.
     """
 
 
