@@ -56,8 +56,9 @@ class Entry:
 class OptimizerEntry(Entry):
     """target: `(groups: list[ParameterGroup], training: TrainingSection, options) -> Optimizer` of torch.
 
-    A group is `{"params": [...], "names": [...], "weight_decay": float, "lr_ratio": float}`; its `lr` is set
-    before each step. A checkpoint keeps tensors and numbers of `state`, and numbers of groups that change.
+    A group is `{"params": [...], "names": [...], "roles": [...], "weight_decay": float, "lr_ratio": float}`; a
+    role is `embedding`, `head`, `norm` or empty. Its `lr` is set before each step. A checkpoint keeps tensors
+    and numbers of `state`, and numbers of groups that change.
 
     Attributes:
         state_bytes: what it keeps for each trained parameter; estimates of memory go by it. AdamW's two
@@ -123,10 +124,16 @@ class BackendEntry(Entry):
 
 @dataclass(frozen=True, kw_only=True)
 class ReaderEntry(Entry):
-    """target: `(path: Path, options: ReadOptions) -> Iterator[RawRow]` of `brahma.data.readers`."""
+    """target: `(path: Path, options: ReadOptions) -> Iterator[RawRow]` of `brahma.data.readers`.
+
+    Attributes:
+        suffixes: endings of the files that it reads.
+        sample: what stands in a tiny file of the format, of several rows; `brahma plugins test` reads it.
+    """
 
     kind: ClassVar[str] = "reader"
     suffixes: tuple[str, ...]
+    sample: str | bytes = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -165,7 +172,10 @@ class TaskEntry(Entry):
 
 @dataclass(frozen=True, kw_only=True)
 class MetricEntry(Entry):
-    """target: `(totals: LossTotals) -> float`, from the summed loss, tokens and bytes of an evaluation."""
+    """target: `(totals: LossTotals) -> float`, from the summed loss, tokens and bytes of an evaluation.
+
+    NaN where the totals do not tell, such as of no token or no byte: it raises nothing.
+    """
 
     kind: ClassVar[str] = "metric"
 

@@ -195,9 +195,9 @@ class TrainingSection(Section):
     warmup_steps: Whole = 0
     """Steps over which the rate rises to `lr`."""
     schedule: NamedChoice = Choice(name="linear")
-    """The learning rate after the warm-up: linear, cosine, constant, or a plugin's."""
+    """The rate after the warm-up: linear, cosine, constant, wsd, polynomial, inverse_sqrt, or a plugin's."""
     optimizer: NamedChoice = Choice(name="adamw")
-    """What turns gradients into steps: adamw, muon, or a plugin's."""
+    """What turns gradients into steps: adamw, muon, lion, adafactor, sgd, or a plugin's."""
     weight_decay: NotNegative = 0.01
     """Shrinks the weights at each step; not applied to norms and biases."""
     adam_beta1: Annotated[float, Field(ge=0, lt=1)] = 0.9
