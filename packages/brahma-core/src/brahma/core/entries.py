@@ -56,9 +56,9 @@ class Entry:
 class OptimizerEntry(Entry):
     """target: `(groups: list[ParameterGroup], training: TrainingSection, options) -> Optimizer` of torch.
 
-    A group is `{"params": [...], "names": [...], "roles": [...], "weight_decay": float, "lr_ratio": float}`; a
-    role is `embedding`, `head`, `norm` or empty. Its `lr` is set before each step. A checkpoint keeps tensors
-    and numbers of `state`, and numbers of groups that change.
+    A group is `{"params": [...], "names": [...], "roles": [...], "weight_decay": float, "lr_ratio": float}`;
+    a role is `embedding`, `head`, `norm` or empty. Its `lr` is set before each step. A checkpoint keeps
+    tensors and numbers of `state`, and numbers of groups that change.
 
     Attributes:
         state_bytes: what it keeps for each trained parameter; estimates of memory go by it. AdamW's two
