@@ -14,6 +14,7 @@ import pytest
 from brahma.core.config import resolve_config
 from brahma.core.spec import ModelSpec
 from brahma.train.estimate import Job, estimate, job_of, shape_from, shape_of
+from brahma.train.layers import Adapters
 
 MICRO = shape_of(ModelSpec.preset("micro"))
 
@@ -64,11 +65,15 @@ def test_each_remedy_lowers_the_total() -> None:
         {"checkpointing": True},
         {"precision": "bf16"},
         {"async_save": False},
-        {"adapters": "lora"},
-        {"adapters": "qlora"},
+        {"adapters": Adapters()},
+        {"adapters": Adapters(bits=4)},
     ):
         assert total(**change) < usual, change
-    assert total(adapters="qlora", precision="bf16") < total(adapters="lora", precision="bf16")
+    lora = total(adapters=Adapters(), precision="bf16")
+    assert total(adapters=Adapters(bits=4), precision="bf16") < lora
+    assert total(adapters=Adapters(bits=4), precision="bf16") < total(
+        adapters=Adapters(bits=8), precision="bf16"
+    )
 
 
 def test_a_configuration_is_read_as_it_stands() -> None:

@@ -65,10 +65,57 @@ def test_each_remedy_has_its_key_its_number_and_whether_it_fits() -> None:
     for line in ("batch_size 4, gradient_accumulation_steps 6", "gradient_checkpointing true", "bf16 true"):
         (found,) = [row for row in hint.splitlines() if line in row]
         assert " GB  fits" in found or " MB  fits" in found, found
-    for name in ("lora_config (LoRA)", "quantization, lora_config (QLoRA)"):
-        (found,) = [row for row in hint.splitlines() if row.strip().startswith(name)]
-        assert found.endswith("not here yet")
+    assert "lora" not in hint.lower()  # a new model has nothing to adapt
     assert max(map(len, hint.splitlines()[1:])) <= 74
+
+
+BASE = {"base_model": "someone/some-model"}
+
+
+def tuning(**sections: Any) -> Config:
+    values = {"model_config": BASE, "data_config": {"train": "rows.jsonl", "seq_length": 512}}
+    return resolve_config(values | sections).config
+
+
+def base_job(settings: Config) -> Job:
+    return job_of(settings, shape_of(ModelSpec.preset("tiny")), precision="bf16", device="cuda")
+
+
+@pytest.mark.parametrize(
+    ("sections", "offered"),
+    [
+        ({}, ['"lora_config": {}', '"lora_config": {}, "quantization": {}']),
+        ({"lora_config": {"r": 8}}, ['"quantization": {}']),
+        ({"lora_config": {}, "quantization": {}}, []),
+        ({"training_config": {"freeze": "embeddings"}}, []),
+    ],
+)
+def test_a_base_model_is_told_of_adapters_and_bits_that_it_has_not(
+    sections: dict[str, Any], offered: list[str]
+) -> None:
+    settings = tuning(**sections)
+    found = remedies(base_job(settings), settings, 8e9)
+    assert [each.setting for each in found if each.setting.startswith('"')] == offered
+    assert all(each.needs < estimate(base_job(settings)).total for each in found)
+
+
+def test_what_a_remedy_writes_is_a_configuration_and_needs_what_it_says() -> None:
+    settings = tuning()
+    for each in remedies(base_job(settings), settings, 8e9):
+        if each.setting.startswith('"'):
+            changed = tuning(**json.loads(f"{{{each.setting}}}"))
+            assert estimate(base_job(changed)).total == pytest.approx(each.needs)
+
+
+def test_an_error_under_adapters_says_what_is_trained() -> None:
+    settings = tuning(lora_config={"r": 16}, quantization={})
+    here = replace(base_job(settings), device="cpu")
+    with pytest.raises(TrainingError) as caught, out_of_memory(here, settings):
+        raise MemoryError
+    text = str(caught.value)
+    assert "parameters in 4 bits take" in text
+    assert "in adapters are trained: gradients" in text
+    assert max(map(len, text.partition("hint:")[2].splitlines()[1:])) <= 74
 
 
 def test_the_remedies_fit_the_settings() -> None:
@@ -147,7 +194,7 @@ def test_a_model_that_cannot_fit_is_refused_before_anything_is_made(tmp_path: Pa
     text = str(caught.value)
     assert "too large to train here" in text
     assert "68.5B parameters" in text
-    assert "QLoRA" in text
+    assert "train a smaller model" in text
     assert not (tmp_path / "runs").exists()
 
 
@@ -228,5 +275,5 @@ def test_a_model_far_too_large_is_answered_with_the_largest_preset_that_fits(
 def test_all_remedies_together_need_least() -> None:
     settings = config(batch_size=4)
     large = job_of(settings, shape_of(ModelSpec.preset("large")), precision="float32", device="cpu")
-    needs = {each.setting: each.needs for each in remedies(large, settings, 25e9) if each.available}
+    needs = {each.setting: each.needs for each in remedies(large, settings, 25e9)}
     assert min(needs, key=lambda setting: needs[setting]) == "all of these, batch_size 1"

@@ -9,6 +9,9 @@ seq_length), L layers, hidden size H, feed-forward size I, Q = heads × head_dim
     activations   for each layer and token b·(4·Q + 4·I) and two norms, of 12·H in float32 and 8·H in bf16;
                   with gradient checkpointing b·H for each layer, and one layer in full. On top the logits of
                   a chunk of the loss, the float32 gradient of the head, what a layer needs to go backward.
+    frozen        b·N with neither gradient nor state. Under adapters of rank r on layers of I inputs and O
+                  outputs, r·(I + O) parameters each are trained, and the head needs no gradient; in 4 or 8
+                  bits a frozen linear layer takes that, its scales, and while it works its weights in full
     copies        of weights, masters and state, for a checkpoint written beside the training (on a CPU)
     process       Python and its libraries, or the driver's context on a GPU
 
@@ -18,12 +21,15 @@ Held against real trainings by tests/train/test_estimate.py.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal
 
 from brahma.core.config import Config
 from brahma.core.entries import OptimizerEntry
 from brahma.core.plugins import get_plugins
 from brahma.core.spec import ModelSpec
+from brahma.train.layers import Adapters, Layer, adapters_of, layers_of, llama_layers
+from brahma.train.trained_part import trained_parameters
 
 Precision = Literal["float32", "bf16", "fp16"]
 
@@ -31,13 +37,16 @@ _PROCESS = 550e6  # on a CPU torch, transformers and their buffers; on a GPU the
 _CHUNK = 64 * 2**20  # float32 logits alive at one time, see brahma.core.models.loss
 _BLOCK = 256  # queries of a block of attention on a CPU
 _UNKNOWN_STATE = 8.0  # what an optimizer keeps whose entry is not there: as much as AdamW
-_LORA_RANK = 16
-_FOUR_BITS = 0.5 + 4 / 128  # bytes of a weight of 4 bits, with a scale and a zero point for each 128
 
 
 @dataclass(frozen=True)
 class Shape:
-    """What of a model decides its memory. The names are those of a `config.json`."""
+    """What of a model decides its memory. The names are those of a `config.json`.
+
+    Attributes:
+        layers: its linear layers, but for the head; empty: those of a Llama.
+        num_key_value_heads: None: as many as there are heads.
+    """
 
     parameters: int
     vocab_size: int
@@ -46,17 +55,28 @@ class Shape:
     num_hidden_layers: int
     num_attention_heads: int
     head_dim: int
+    num_key_value_heads: int | None = None
+    layers: tuple[Layer, ...] = ()
 
     @property
     def queries(self) -> int:
         return self.num_attention_heads * self.head_dim
 
     @property
-    def adapters(self) -> int:
-        """Parameters of LoRA adapters of rank 16 on every linear layer of the decoder, about."""
-        hidden, inner, queries = self.hidden_size, self.intermediate_size, self.queries
-        layer = 4 * (hidden + queries) + 3 * (hidden + inner)
-        return _LORA_RANK * self.num_hidden_layers * layer
+    def head(self) -> int:
+        """Weights of the output head."""
+        return self.vocab_size * self.hidden_size
+
+    @cached_property
+    def linear(self) -> tuple[Layer, ...]:
+        """The linear layers of the decoder."""
+        return self.layers or llama_layers(
+            self.num_hidden_layers,
+            hidden=self.hidden_size,
+            inner=self.intermediate_size,
+            queries=self.queries,
+            keys=(self.num_key_value_heads or self.num_attention_heads) * self.head_dim,
+        )
 
 
 @dataclass(frozen=True)
@@ -68,8 +88,9 @@ class Job:
         state_bytes: what the optimizer keeps for each parameter.
         accumulates: gradients of several micro-batches are added up.
         device: `cpu` or `cuda`.
-        adapters: None: all weights are trained. `lora`: adapters of rank 16 on frozen weights; `qlora`: on
-            weights of 4 bits.
+        adapters: what is trained in place of the weights; None: these.
+        trained_parameters: how many are trained, where that is known: of a model that is loaded, or in which
+            a part is frozen. None: the adapters', or all.
     """
 
     shape: Shape
@@ -81,7 +102,8 @@ class Job:
     accumulates: bool = False
     async_save: bool = True
     device: str = "cpu"
-    adapters: Literal["lora", "qlora"] | None = None
+    adapters: Adapters | None = None
+    trained_parameters: int | None = None
 
     @property
     def tokens(self) -> int:
@@ -96,7 +118,25 @@ class Job:
     @property
     def trained(self) -> int:
         """Parameters that have a gradient."""
-        return self.shape.adapters if self.adapters else self.shape.parameters
+        if self.trained_parameters is not None:
+            return self.trained_parameters
+        if self.adapters is None:
+            return self.shape.parameters
+        rows = (
+            self.adapters.new_tokens + self._saved_matrices * self.shape.vocab_size
+        ) * self.shape.hidden_size
+        return self.adapters.parameters(self.shape.linear) + rows
+
+    @property
+    def _saved_matrices(self) -> int:
+        """Embeddings and heads that are trained whole beside adapters."""
+        saved = self.adapters.saved if self.adapters is not None else ()
+        return len({"embed_tokens", "lm_head"} & {name.rpartition(".")[2] for name in saved})
+
+    @property
+    def trains_head(self) -> bool:
+        """Whether the head has a gradient, which is as large as it, in float32."""
+        return self.adapters is None or "lm_head" in self.adapters.saved
 
 
 @dataclass(frozen=True)
@@ -134,6 +174,14 @@ def job_of(config: Config, shape: Shape, *, precision: Precision, device: str) -
         accumulates=(training.global_batch_size or micro * training.gradient_accumulation_steps) > micro,
         async_save=training.async_save,
         device=device,
+        adapters=adapters_of(config),
+        trained_parameters=trained_parameters(
+            training,
+            shape.linear,
+            whole=shape.parameters,
+            matrix=shape.head,
+            depth=shape.num_hidden_layers,
+        ),
     )
 
 
@@ -149,14 +197,27 @@ def shape_of(spec: ModelSpec, config: Config | None = None) -> Shape:
         ModelError: a base model's configuration cannot be read.
     """
     if spec.architecture is None:
-        return shape_from(spec.hf_config().get_text_config(), spec.num_parameters)
+        return _shape_of_base(spec)
     trained = config.tokenizer.train if config is not None and config.tokenizer is not None else None
     if trained is not None:
         spec = spec.with_tokenizer(trained.vocab_size, None, None, None)
     return shape_from(spec.architecture, spec.num_parameters)
 
 
-def shape_from(values: Any, parameters: int) -> Shape:
+def _shape_of_base(spec: ModelSpec) -> Shape:
+    """The shape of a model that transformers builds, here without memory for its weights."""
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    config = spec.hf_config()
+    build: Any = AutoModelForCausalLM.from_config
+    with torch.device("meta"):
+        model = build(config, trust_remote_code=spec.trust_remote_code)
+    count = sum(parameter.numel() for parameter in model.parameters())
+    return shape_from(config.get_text_config(), count, layers_of(model))
+
+
+def shape_from(values: Any, parameters: int, layers: tuple[Layer, ...] = ()) -> Shape:
     """The shape from a transformers configuration, or anything with its attributes."""
     hidden, heads = values.hidden_size, getattr(values, "num_attention_heads", None) or 1  # none in Mamba
     return Shape(
@@ -167,15 +228,15 @@ def shape_from(values: Any, parameters: int) -> Shape:
         num_hidden_layers=values.num_hidden_layers,
         num_attention_heads=heads,
         head_dim=getattr(values, "head_dim", None) or hidden // heads,
+        num_key_value_heads=getattr(values, "num_key_value_heads", None),
+        layers=layers,
     )
 
 
 def estimate(job: Job) -> Memory:
     """Bytes that this training takes at its peak."""
     count, width, low = job.trained, job.width, job.precision != "float32"
-    per_weight = _FOUR_BITS if job.adapters == "qlora" else float(width)
-    frozen = job.shape.parameters if job.adapters else 0
-    weights = frozen * per_weight + count * width
+    weights = _weights(job)
     optimizer = count * (job.state_bytes + (4 if low else 0))
     copied = job.async_save and job.device == "cpu"
     summed = 4.0 * count if low and job.accumulates else 0.0  # gradients widened, once activations are gone
@@ -189,16 +250,33 @@ def estimate(job: Job) -> Memory:
     )
 
 
+def _weights(job: Job) -> float:
+    """Of the model, frozen or not, and of adapters on it."""
+    whole = job.shape.parameters * float(job.width)
+    if job.adapters is None:
+        return whole
+    return whole - job.adapters.saved_in_bits(job.shape.linear, job.width) + job.trained * job.width
+
+
 def _activations(job: Job) -> float:
     shape, width, tokens = job.shape, job.width, job.tokens
     hidden, inner = shape.hidden_size, shape.intermediate_size
     norm = hidden * (12 if width == 4 else 8)
     layer = tokens * (2 * norm + width * 4 * (shape.queries + inner))
+    if job.adapters is not None:
+        layer += tokens * job.adapters.kept(shape.linear, width) / max(1, shape.num_hidden_layers)
     if job.checkpointing:
         kept = tokens * width * hidden * shape.num_hidden_layers + layer
     else:
         kept = layer * shape.num_hidden_layers
-    return kept + max(_loss(job), _backward(job))
+    return kept + max(_loss(job), _backward(job) + _dequantized(job))
+
+
+def _dequantized(job: Job) -> float:
+    """The weights of one layer in full, while it computes with them."""
+    if job.adapters is None or job.adapters.bits is None:
+        return 0.0
+    return float(job.width * max((layer.weights for layer in job.shape.linear), default=0))
 
 
 def _loss(job: Job) -> float:
@@ -206,7 +284,7 @@ def _loss(job: Job) -> float:
     shape, width = job.shape, job.width
     row = 4 * shape.vocab_size
     chunk = min(job.tokens, max(1, _CHUNK // row)) * row
-    head = shape.vocab_size * shape.hidden_size * (4 + width)
+    head = shape.head * (4 + width) if job.trains_head else 0
     return chunk * (2 + width / 2) + head + job.tokens * shape.hidden_size * (4 + 2 * width)
 
 

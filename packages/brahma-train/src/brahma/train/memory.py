@@ -52,7 +52,7 @@ def tight_memory(job: Job, config: Config) -> list[Notice]:
     if memory.total <= room.free:
         return []
     found = remedies(job, config, room.free)
-    fitting = [each for each in found if each.available and each.fits(room.free)]
+    fitting = [each for each in found if each.fits(room.free)]
     return [
         Notice(
             f"this training needs about {size(memory.total)}, and {size(room.free)} are free: memory may run "
@@ -101,8 +101,8 @@ def _hint(job: Job, config: Config, budget: float) -> str:
     smaller = _smaller_preset(job, config, budget)
     if not found:
         return f"train a smaller model{smaller}"
-    if any(each.available and each.fits(budget) for each in found):
-        head = f"set one of these in training_config (its need, of {size(budget)}):"
+    if any(each.fits(budget) for each in found):
+        head = f"set one of these, in training_config if it names no section (its need, of {size(budget)}):"
     else:
         whole = size(estimate(job).total)
         head = f"train a smaller model{smaller}: none of these fits in {size(budget)} (as it is: {whole}):"
@@ -120,9 +120,17 @@ def _smaller_preset(job: Job, config: Config, budget: float) -> str:
 
 
 def _fixed(job: Job, memory: Memory) -> str:
+    """What is there before the first token; of adapters and frozen parts, how much is trained."""
+    stored = (
+        job.precision if job.adapters is None or job.adapters.bits is None else f"{job.adapters.bits} bits"
+    )
+    some = job.trained < job.shape.parameters
+    trained = f", {human_count(job.trained)} of them are trained:" if some else ", their"
+    if job.adapters is not None:
+        trained = f", {human_count(job.trained)} in adapters are trained:"
     return (
-        f"{human_count(job.shape.parameters)} parameters in {job.precision} take {size(memory.weights)}, "
-        f"their gradients {size(memory.gradients)}, the optimizer {size(memory.optimizer)}"
+        f"{human_count(job.shape.parameters)} parameters in {stored} take {size(memory.weights)}"
+        f"{trained} gradients {size(memory.gradients)}, the optimizer {size(memory.optimizer)}"
     )
 
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from brahma.core.config import Config
 from brahma.core.sizes import size
 from brahma.train.estimate import Job, estimate
+from brahma.train.methods import methods
 
 MARGIN = 0.9  # estimates are off by a tenth or so: what fits must leave that much
-_LATER = "not here yet"
 
 
 @dataclass(frozen=True)
@@ -21,13 +21,11 @@ class Remedy:
         setting: the keys with their values.
         needs: bytes, by the estimate.
         effect: what else it does.
-        available: this version can do it.
     """
 
     setting: str
     needs: float
     effect: str
-    available: bool = True
 
     def fits(self, budget: float) -> bool:
         """Whether it needs clearly less than so many bytes."""
@@ -48,8 +46,7 @@ def remedies(job: Job, config: Config, budget: float) -> list[Remedy]:
         Remedy("gradient_checkpointing true", _needs(replace(job, checkpointing=True)), "slower steps"),
         Remedy("all of these, batch_size 1", _needs(_smallest(job)), "slowest"),
         *_shorter(job),
-        _adapters(replace(job, adapters="lora"), "lora_config (LoRA)"),
-        _adapters(replace(job, adapters="qlora"), "quantization, lora_config (QLoRA)"),
+        *_adapters(job, config),
     ]
     helping = [each for each in found if each.needs < _needs(job)]
     return sorted(helping, key=lambda each: not each.fits(budget))
@@ -101,5 +98,13 @@ def _shorter(job: Job) -> Iterator[Remedy]:
         yield Remedy(f"data_config.seq_length {half.seq_length}", _needs(half), "shorter texts")
 
 
-def _adapters(job: Job, setting: str) -> Remedy:
-    return Remedy(setting, _needs(job), _LATER, available=False)
+def _adapters(job: Job, config: Config) -> Iterator[Remedy]:
+    """For a base model alone: the frozen weights of a new one would be random."""
+    if config.model.base_model is None or config.training.freeze or config.training.train_only:
+        return
+    ways = {each.method: each.needs for each in methods(job)}
+    if config.lora is None:
+        yield Remedy('"lora_config": {}', ways["LoRA"], "LoRA: adapters learn")
+        yield Remedy('"lora_config": {}, "quantization": {}', ways["QLoRA"], "QLoRA: on 4 bits")
+    elif config.quantization is None:
+        yield Remedy('"quantization": {}', ways["QLoRA"], "QLoRA: base in 4 bits")
