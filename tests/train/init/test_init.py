@@ -241,6 +241,74 @@ def test_few_tokens_are_doubted_and_a_base_model_is_named() -> None:
     assert "--base-model" in proposal.doubts[0]
 
 
+def base(folder: Path, **shape: int) -> str:
+    """A model's folder as far as a proposal reads it."""
+    from transformers import LlamaConfig
+
+    LlamaConfig(**shape).save_pretrained(folder)
+    return str(folder)
+
+
+ONE_BILLION = {
+    "hidden_size": 2048,
+    "intermediate_size": 5632,
+    "num_hidden_layers": 22,
+    "num_attention_heads": 32,
+    "num_key_value_heads": 4,
+    "vocab_size": 32000,
+}
+SMALL = {"hidden_size": 256, "intermediate_size": 512, "num_hidden_layers": 4, "num_attention_heads": 4}
+
+
+@pytest.mark.parametrize(
+    ("shape", "free", "title", "lora", "bits", "lr"),
+    [
+        (SMALL, 8e9, "every weight of a base model", None, None, 1e-4),
+        (ONE_BILLION, 80e9, "every weight of a base model", None, None, 1e-5),
+        (ONE_BILLION, 16e9, "adapters learn on a frozen base model", 16, None, 2e-4),
+        (ONE_BILLION, 2.9e9, "adapters learn on a frozen base model in 4 bits", 16, 4, 2e-4),
+    ],
+)
+def test_a_base_model_gets_adapters_and_bits_as_the_memory_needs_them(
+    here: Path,
+    shape: dict[str, int],
+    free: float,
+    title: str,
+    lora: int | None,
+    bits: int | None,
+    lr: float,
+) -> None:
+    machine = Machine("cuda", 8, Room(free, free), "bf16", 1e14)
+    proposal = propose(survey("chat"), machine, Wish("chat", base_model=base(Path("base"), **shape)))
+    values = keys(proposal)
+    assert proposal.title.endswith(title) or title in proposal.title
+    assert values.get("lora_config.r") == lora
+    assert values.get("quantization.bits") == bits
+    assert values["training_config.lr"] == lr
+    assert proposal.memory.total <= free
+    assert not any("take a smaller model" in doubt for doubt in proposal.doubts)
+    file = here / "my.yaml"
+    file.write_text(text_of(proposal, ".yaml"))
+    config = load_config(file).config
+    assert (config.lora is None) == (lora is None)
+    assert (config.quantization is None) == (bits is None)
+    assert max(map(len, file.read_text().splitlines())) <= 80
+
+
+def test_a_base_model_that_fits_in_no_way_is_doubted(tmp_path: Path) -> None:
+    machine = Machine("cuda", 8, Room(1e9, 1e9), "bf16", 1e14)
+    wish = Wish("chat", base_model=base(tmp_path / "base", **ONE_BILLION))
+    proposal = propose(survey("chat"), machine, wish)
+    assert keys(proposal)["quantization.bits"] == 4
+    assert "take a smaller model" in proposal.doubts[0]
+
+
+def test_a_new_model_never_gets_adapters() -> None:
+    for free in (1e9, 8e9, 80e9):
+        machine = Machine("cuda", 8, Room(free, free), "bf16", 1e14)
+        assert "lora_config.r" not in keys(propose(survey(), machine, Wish("pretrain", preset="tiny")))
+
+
 def test_a_long_comment_stands_above_its_line() -> None:
     proposal = propose(survey(), LAPTOP, Wish("pretrain"))
     values = tuple(

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from brahma.core.plugins import FIRST_PARTY, get_plugins
 from brahma.core.sizes import duration, size
 from brahma.core.spec import human_count
-from brahma.train.estimate import Memory
+from brahma.train.estimate import Memory, estimate
 from brahma.train.init.goals import Wish, check_wish
 from brahma.train.init.sizing import Sizing, size_for
 from brahma.train.init.survey import DataSurvey, Machine
+from brahma.train.layers import ALL_LINEAR, Adapters
 from brahma.train.monitor.convergence import FEW_TOKENS
 
 
@@ -75,7 +77,7 @@ def propose(data: DataSurvey, machine: Machine, wish: Wish) -> Proposal:
     sizing = size_for(data, machine, wish)
     seconds = (60 * wish.minutes,) * 2 if wish.minutes else sizing.seconds(machine)
     return Proposal(
-        title=_title(wish),
+        title=_title(wish, sizing.job.adapters),
         values=tuple(_values(sizing, data, machine, wish)),
         size=sizing.spec.name,
         epochs=sizing.epochs,
@@ -92,6 +94,9 @@ def _doubts(sizing: Sizing, machine: Machine) -> Iterator[str]:
             f"{human_count(count)} parameters need about {size(sizing.memory.total)}, and "
             f"{size(machine.room.free)} are free: take a smaller model"
         )
+    adapters = sizing.job.adapters
+    if adapters is not None and adapters.bits is not None and not get_plugins().of_kind("quantizer"):
+        yield f'no quantizer is installed: pip install "{FIRST_PARTY["quantizer", "bitsandbytes"]}"'
     if sizing.vocabulary is not None and sizing.tokens * sizing.epochs < FEW_TOKENS * count:
         yield (
             f"about {_count(sizing.tokens)} tokens are too few to learn a language from: find more text, or "
@@ -99,16 +104,20 @@ def _doubts(sizing: Sizing, machine: Machine) -> Iterator[str]:
         )
 
 
-def _title(wish: Wish) -> str:
-    if wish.base_model is not None:
+def _title(wish: Wish, adapters: Adapters | None) -> str:
+    if wish.base_model is None:
+        return f"{wish.goal}: a model from nothing"
+    if adapters is None:
         return f"{wish.goal}: every weight of a base model goes on learning"
-    return f"{wish.goal}: a model from nothing"
+    under = "" if adapters.bits is None else f" in {adapters.bits} bits"
+    return f"{wish.goal}: adapters learn on a frozen base model{under}"
 
 
 def _values(sizing: Sizing, data: DataSurvey, machine: Machine, wish: Wish) -> Iterator[Value]:
     yield from _model_values(sizing, wish)
     yield from _data_values(sizing, data)
     yield from _training_values(sizing, data, machine, wish)
+    yield from _adapter_values(sizing)
 
 
 def _model_values(sizing: Sizing, wish: Wish) -> Iterator[Value]:
@@ -169,8 +178,22 @@ def _training_values(sizing: Sizing, data: DataSurvey, machine: Machine, wish: W
     yield Value(f"{section}logging_steps", min(10, max(1, steps // 20)), "rows of metrics.jsonl")
 
 
+def _adapter_values(sizing: Sizing) -> Iterator[Value]:
+    job = sizing.job
+    if job.adapters is None:
+        return
+    trained = f"{human_count(job.trained)} parameters learn"
+    whole = estimate(replace(job, adapters=None)).total
+    yield Value("lora_config.r", job.adapters.rank, f"{trained}; all: {size(whole)}")
+    yield Value("lora_config.target_modules", ALL_LINEAR, "all layers but the output head")
+    if job.adapters.bits is not None:
+        yield Value("quantization.bits", job.adapters.bits, "of the frozen weights; by a plugin")
+
+
 def _lr(sizing: Sizing) -> tuple[float, str]:
     parameters = sizing.job.shape.parameters
+    if sizing.job.adapters is not None:
+        return 2e-4, "adapters start at zero and bear ten times the usual rate"
     if sizing.vocabulary is None and parameters >= 3e8:
         return 1e-5, "5e-6 to 1e-5: it keeps what it knows"
     if sizing.vocabulary is None:

@@ -9,6 +9,7 @@ from brahma.core.spec import ModelSpec
 from brahma.train.estimate import Job, Memory, Shape, estimate, shape_of
 from brahma.train.init.goals import Wish
 from brahma.train.init.survey import DataSurvey, Machine
+from brahma.train.methods import methods
 from brahma.train.monitor.throughput import flops_per_token
 
 # Bytes of data from which a vocabulary pays, and bytes that one of its tokens then spells, about.
@@ -27,6 +28,8 @@ _MOST_EPOCHS = 10
 _STEPS = {True: 1000, False: 400}  # at least, where the batch allows it: of a new model, of a base model
 _ROOM = 0.8  # of the free memory; the rest is for what else runs
 _PATIENCE = 24 * 3600.0  # seconds; a larger preset that takes longer is not chosen
+_LARGE = 3e8  # parameters of a base model from which a small machine trains adapters
+_SMALL_MACHINE = 24e9  # bytes of free memory
 _UTILISATION = (0.25, 0.6)  # of the matrix rate, what training reaches at worst and at best
 
 
@@ -84,13 +87,21 @@ def size_for(data: DataSurvey, machine: Machine, wish: Wish) -> Sizing:
         ModelError: the base model's configuration cannot be read.
     """
     if wish.base_model is not None:
-        return _fitted(_first(ModelSpec.from_pretrained(wish.base_model), data, machine, wish), machine)
+        return _tuned(_first(ModelSpec.from_pretrained(wish.base_model), data, machine, wish), machine)
     if wish.preset is not None:
         return _fitted(_first(ModelSpec.preset(wish.preset), data, machine, wish), machine)
     specs = sorted((ModelSpec.preset(name) for name in PRESETS), key=lambda spec: spec.num_parameters)
     sizes = [_fitted(_first(spec, data, machine, wish), machine) for spec in specs]
     good = [each for each in sizes if _sensible(each, machine)]
     return (good or sizes[:1])[-1]
+
+
+def _tuned(sizing: Sizing, machine: Machine) -> Sizing:
+    """A base model's training: all weights, adapters, or adapters on 4 bits; the first of these that fits."""
+    ways = [_fitted(replace(sizing, job=each.job), machine) for each in methods(sizing.job)]
+    if sizing.job.shape.parameters > _LARGE and machine.room.free < _SMALL_MACHINE:
+        ways = ways[1:]
+    return next((each for each in ways if each.fits(machine)), ways[-1])
 
 
 def _sensible(sizing: Sizing, machine: Machine) -> bool:
