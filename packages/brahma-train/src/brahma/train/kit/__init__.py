@@ -1,1 +1,1 @@
-"""What an optimizer, a quantizer, a backend and a tracker must do, as checks that run; see `brahma.core.kit`."""
+"""What an optimizer, a quantizer, a backend and a tracker must do, as checks; see `brahma.core.kit`."""

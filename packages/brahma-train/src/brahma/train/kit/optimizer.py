@@ -25,6 +25,7 @@ _RATES = (1e-2, 1e-3, 1e-1, 1.0, 1e-4)
 """Learning rates of which one must do; optimizers differ in what their steps are multiples of."""
 _STEPS = 25
 _SEED = 5
+_ROLES = {"embed_tokens": "embedding", "norm": "norm", "lm_head": "head"}
 
 
 class _Predictor(nn.Module):
@@ -125,7 +126,15 @@ def _training(
         chosen = [(name, p) for name, p in weights.named_masters() if (p.ndim >= 2) is matrices]
         if chosen:
             names, params = [name for name, _ in chosen], [p for _, p in chosen]
-            groups.append({"params": params, "names": names, "weight_decay": decay, "lr_ratio": ratio})
+            groups.append(
+                {
+                    "params": params,
+                    "names": names,
+                    "roles": [_ROLES.get(name.partition(".")[0], "") for name in names],
+                    "weight_decay": decay,
+                    "lr_ratio": ratio,
+                }
+            )
     section = TrainingSection(lr=lr, weight_decay=weight_decay)
     optimizer = subject.load()(groups, section, subject.options)
     expect(
