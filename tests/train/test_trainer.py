@@ -13,13 +13,14 @@ import torch
 from safetensors.torch import load_file
 
 from brahma.core.config import Config, DataSection, TrainingSection
+from brahma.core.config.sections import LoraSection, QuantizationSection, Section
 from brahma.core.errors import (
     ConfigError,
 )
 from brahma.core.spec import ModelSpec
 from brahma.data import Dataset
 from brahma.train import Trainer
-from brahma.train.options import TrainerOptions
+from brahma.train.options import LoraOptions, QuantizationOptions, TrainerOptions
 from tests.train.small_run import (
     EVALUATED,
     OPTIONS,
@@ -36,9 +37,58 @@ def test_the_keywords_are_those_of_the_sections() -> None:
     keys = set(TrainerOptions.__annotations__)
     others = keys - set(TrainingSection.model_fields)
     assert set(TrainingSection.model_fields) < keys
-    assert others == {"seq_length", "packing", "on_long_row", "workers", "evaluation"}
-    assert others - {"evaluation"} < set(DataSection.model_fields)
-    assert "evaluation" in Config.model_fields
+    sections = {"evaluation", "lora_config", "quantization"}
+    assert others == {"seq_length", "packing", "on_long_row", "workers", *sections}
+    assert others - sections < set(DataSection.model_fields)
+    assert sections < {field.alias or name for name, field in Config.model_fields.items()}
+
+
+@pytest.mark.parametrize(
+    ("options", "section"), [(LoraOptions, LoraSection), (QuantizationOptions, QuantizationSection)]
+)
+def test_the_keywords_of_adapters_and_bits_are_those_of_their_sections(
+    options: type, section: type[Section]
+) -> None:
+    hints = typing.get_type_hints(options)
+    assert set(hints) == set(section.model_fields)
+    for key, field in section.model_fields.items():
+        nullable = type(None) in typing.get_args(field.annotation)
+        assert (type(None) in typing.get_args(hints[key])) is nullable, key
+
+
+@pytest.mark.parametrize(
+    "given", [{"r": 8, "alpha": 32.0}, LoraSection(r=8, alpha=32.0), {"r": 8, "lora_alpha": 32}]
+)
+def test_adapters_mean_the_same_in_keywords_as_in_a_file(given: Any) -> None:
+    trainer = Trainer("some/model", Dataset.from_rows(["one"]), lora_config=given, quantization=True)
+    assert trainer.config.lora == LoraSection(r=8, alpha=32.0)
+    assert trainer.config.quantization == QuantizationSection()
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"), [(True, LoraSection()), ({}, LoraSection()), (False, None), (None, None)]
+)
+def test_adapters_are_switched_on_and_off(given: Any, expected: LoraSection | None) -> None:
+    trainer = Trainer("some/model", Dataset.from_rows(["one"]), lora_config=given)
+    assert trainer.config.lora == expected
+
+
+def test_a_mistake_in_the_keywords_of_adapters_is_named() -> None:
+    rows = Dataset.from_rows(["one"])
+    with pytest.raises(ConfigError, match='did you mean "r"'):
+        Trainer("some/model", rows, lora_config={"rank": 8})  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match="nothing to adapt"):
+        Trainer(ModelSpec.preset("nano"), rows, lora_config=True)
+    with pytest.raises(ConfigError, match='did you mean "lora_config"'):
+        Trainer("some/model", rows, lora={"r": 8})  # type: ignore[call-arg]
+
+
+def test_a_trainer_shows_its_adapters_and_bits() -> None:
+    trainer = Trainer(
+        "some/model", Dataset.from_rows(["one"]), lora_config={"r": 8}, quantization={"bits": 8}
+    )
+    assert "  lora_config={'r': 8},\n  quantization={'bits': 8},\n" in repr(trainer)
+    assert "lora_config" not in repr(Trainer("some/model", Dataset.from_rows(["one"])))
 
 
 def test_the_keywords_have_the_types_of_the_sections() -> None:

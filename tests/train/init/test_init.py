@@ -245,7 +245,7 @@ def base(folder: Path, **shape: int) -> str:
     """A model's folder as far as a proposal reads it."""
     from transformers import LlamaConfig
 
-    LlamaConfig(**shape).save_pretrained(folder)
+    LlamaConfig(**shape).save_pretrained(folder)  # type: ignore[arg-type]
     return str(folder)
 
 

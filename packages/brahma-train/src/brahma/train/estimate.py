@@ -262,7 +262,7 @@ def _activations(job: Job) -> float:
     shape, width, tokens = job.shape, job.width, job.tokens
     hidden, inner = shape.hidden_size, shape.intermediate_size
     norm = hidden * (12 if width == 4 else 8)
-    layer = tokens * (2 * norm + width * 4 * (shape.queries + inner))
+    layer = float(tokens * (2 * norm + width * 4 * (shape.queries + inner)))
     if job.adapters is not None:
         layer += tokens * job.adapters.kept(shape.linear, width) / max(1, shape.num_hidden_layers)
     if job.checkpointing:

@@ -4,7 +4,39 @@ from __future__ import annotations
 
 from typing import Any, Literal, TypedDict
 
+from brahma.core.config.sections import LoraSection, QuantizationSection, Section
+
 NamedOptions = str | dict[str, Any]
+
+
+class LoraOptions(TypedDict, total=False):
+    """See `LoraSection` in `brahma.core.config.sections` for what each one does."""
+
+    r: int
+    alpha: float | None
+    dropout: float
+    target_modules: str | list[str]
+    bias: Literal["none", "all", "lora_only"]
+    task_type: Literal["CAUSAL_LM"]
+    rslora: bool
+    dora: bool
+    lr_ratio: float
+    modules_to_save: list[str] | None
+    adapter: str | None
+    stack: list[str] | None
+
+
+class QuantizationOptions(TypedDict, total=False):
+    """See `QuantizationSection` in `brahma.core.config.sections` for what each one does."""
+
+    bits: Literal[4, 8]
+    group_size: int | Literal["row"] | None
+    type: str | None
+    double_quantization: bool
+    compute_type: Literal["auto", "float32", "bfloat16", "float16"]
+    quantizer: NamedOptions
+    skip_modules: list[str] | None
+    strict: bool
 
 
 class TrainerOptions(TypedDict, total=False):
@@ -52,3 +84,13 @@ class TrainerOptions(TypedDict, total=False):
     trackers: list[NamedOptions]
     # evaluation
     evaluation: dict[str, Any]
+    # adapters and bits: keys, a section, or True for the defaults
+    lora_config: LoraOptions | LoraSection | bool | None
+    quantization: QuantizationOptions | QuantizationSection | bool | None
+
+
+def plain(value: object) -> object:
+    """A keyword as a file has it: a section as its keys, `True` as one of defaults, `False` as none."""
+    if isinstance(value, Section):
+        return value.model_dump(by_alias=True, exclude_unset=True)
+    return {True: {}, False: None}[value] if isinstance(value, bool) else value

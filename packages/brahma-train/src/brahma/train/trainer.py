@@ -17,7 +17,7 @@ from brahma.core.spec import ModelSpec
 from brahma.data import Dataset
 from brahma.data.dataset import Data
 from brahma.data.rows import ROWS_IN_MEMORY
-from brahma.train.options import TrainerOptions
+from brahma.train.options import TrainerOptions, plain
 from brahma.train.pinned import pin_configuration
 from brahma.train.sources import Sources, open_dataset, open_validation
 
@@ -36,7 +36,8 @@ class Trainer:
             that is trained on the data.
         run_name: of the folder in `runs/`; None: `run-1`, `run-2`, …
         output_dir: where `runs/`, `logs/` and `data/` are made.
-        options: the keys of `training_config`, and those of `data_config` that shape packs.
+        options: the keys of `training_config`, and those of `data_config` that shape packs; `lora_config` and
+            `quantization` as in a file, or True for their defaults.
 
     Raises:
         ConfigError: with all mistakes in the options.
@@ -60,6 +61,7 @@ class Trainer:
             validation if validation is None or isinstance(validation, float) else Dataset.of(validation)
         )
         mapping = sectioned(options)
+        mapping |= {key: plain(mapping[key]) for key in ("lora_config", "quantization") if key in mapping}
         mapping["model_config"] = _model_keys(self._spec)
         mapping["data_config"] = mapping.get("data_config", {}) | _data_keys(self._rows, self._validation)
         mapping["output_dir"] = str(Path(output_dir).absolute())
@@ -160,10 +162,17 @@ class Trainer:
         lines = [repr(self._spec), repr(self._rows)]
         if self._validation is not None:
             lines.append(f"validation={self._validation!r}")
+        lines += self._adapters()
         lines.append(", ".join(f"{key}={value!r}" for key, value in self._settings()))
         name = self.config.run_name or f"{self._stem}-<number>"
         lines.append(f"writes {Path(self.config.output_dir).absolute() / 'runs' / name}")
         return "Trainer(\n  " + ",\n  ".join(lines) + "\n)"
+
+    def _adapters(self) -> Iterator[str]:
+        """What of `lora_config` and `quantization` was chosen; nothing where all weights are trained."""
+        for key, section in (("lora_config", self.config.lora), ("quantization", self.config.quantization)):
+            if section is not None:
+                yield f"{key}={section.model_dump(exclude_defaults=True)!r}"
 
     def _settings(self) -> Iterator[tuple[str, object]]:
         """What most decides a run: its length, and the sizes and rate of a step."""
