@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from safetensors.torch import load_file, save_file
-from torch import Tensor
+from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from brahma.core.config import TrainingSection
@@ -21,7 +21,7 @@ from brahma.train.groups import parameter_groups
 from brahma.train.guarding import make_optimizer
 from brahma.train.loop import Stepper
 from brahma.train.monitor import LossWatch, TimeAccount
-from brahma.train.optimizer_state import load_optimizer_tensors, optimizer_tensors
+from brahma.train.optimizer_state import Stateful, load_optimizer_tensors, optimizer_tensors
 from brahma.train.parameters import NamedParameters
 from brahma.train.plan import make_plan
 from brahma.train.precision import LossScaler
@@ -39,6 +39,17 @@ SIZES: dict[str, Any] = {
     "initializer_range": 0.2,
 }
 DOCUMENTS = 12
+
+
+class Training(Protocol):
+    """What is saved: a `Stepper` has these, among others."""
+
+    @property
+    def model(self) -> nn.Module: ...
+    @property
+    def weights(self) -> MasterWeights: ...
+    @property
+    def optimizer(self) -> Stateful: ...
 
 
 def small_model(*, tied: bool = False, dtype: torch.dtype = torch.float32, **sizes: Any) -> PreTrainedModel:
@@ -81,19 +92,17 @@ def small_stepper(
     )
 
 
-def saved(stepper: Stepper) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+def saved(training: Training) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
     """Weights and state of the optimizer as a file gives them back."""
+    weights: dict[str, Tensor] = dict(training.model.named_parameters())
+    return _filed(weights), _filed(optimizer_tensors(training.optimizer, training.weights))
+
+
+def _filed(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     with tempfile.TemporaryDirectory() as name:
-        found = []
-        tensors = (
-            dict(stepper.model.named_parameters()),
-            optimizer_tensors(stepper.optimizer, stepper.weights),
-        )
-        for number, each in enumerate(tensors):
-            path = Path(name) / str(number)
-            save_file({key: value.detach().contiguous() for key, value in each.items()}, path)
-            found.append(load_file(path))
-    return found[0], found[1]
+        path = Path(name) / "file"
+        save_file({key: value.detach().contiguous() for key, value in tensors.items()}, path)
+        return {key: value.clone() for key, value in load_file(path).items()}
 
 
 def restore(stepper: Stepper, kept: tuple[dict[str, Tensor], dict[str, Tensor]]) -> Stepper:

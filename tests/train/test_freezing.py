@@ -55,7 +55,7 @@ def test_what_leaves_nothing_is_refused() -> None:
 @pytest.mark.parametrize("key", ["freeze", "train_only"])
 def test_a_pattern_that_matches_nothing_names_its_key(key: str) -> None:
     with pytest.raises(ConfigError) as caught:
-        trained(**{key: ["norms", "*.q_prj.*"]})
+        apply_freezing(small_model(), TrainingSection.model_validate({key: ["norms", "*.q_prj.*"]}))
     assert caught.value.where == f"training_config.{key}"
     assert "q_proj" in str(caught.value.hint)
 

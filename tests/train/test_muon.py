@@ -5,25 +5,45 @@ from typing import Any
 
 import pytest
 import torch
+from peft import LoraConfig, inject_adapter_in_model
 from torch import nn
+from transformers import PreTrainedModel
 
 from brahma.core.config import Choice, TrainingSection
 from brahma.core.errors import BrahmaError
 from brahma.core.models import build_model
 from brahma.core.plugins import get_plugins
 from brahma.core.spec import ModelSpec
+from brahma.train.choices import MuonOptions
 from brahma.train.groups import parameter_groups
 from brahma.train.muon import Together, muon
+from brahma.train.parameters import NamedParameters
+from tests.train.stepping import small_model
+from tests.train.test_parameters import gpt2, neox
 
 
-def made(named: Iterable[tuple[str, torch.Tensor]], **options: Any) -> Together:
+def made(
+    named: Iterable[tuple[str, torch.Tensor]], model: PreTrainedModel | None = None, **options: Any
+) -> Together:
+    """`model` absent: what is called embed is an embedding."""
     plugins, training = get_plugins(), TrainingSection(lr=0.1, weight_decay=0.2)
     entry = plugins.find("optimizer", "muon", None)
     checked = plugins.options(entry, Choice(name="muon", **options), "training_config.optimizer")
     assert plugins.load("optimizer", "muon", None) is muon
-    optimizer = muon(parameter_groups(list(named), weight_decay=training.weight_decay), training, checked)
+    parameters = None if model is None else NamedParameters(model)
+    groups = parameter_groups(named, weight_decay=training.weight_decay, parameters=parameters)
+    if model is None:
+        for group in groups:
+            group["roles"] = ["embedding" if "embed" in name else "" for name in group["names"]]
+    optimizer = muon(groups, training, checked)
     assert isinstance(optimizer, Together)
     return optimizer
+
+
+def moved_by_muon(model: PreTrainedModel) -> set[str]:
+    named = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
+    found = matrices_of(made(named, model))
+    return {name for name, p in named if id(p) in found}
 
 
 def matrices_of(optimizer: Together) -> set[int]:
@@ -34,15 +54,75 @@ def matrices_of(optimizer: Together) -> set[int]:
 @pytest.mark.parametrize("tied", [True, False])
 def test_it_moves_the_matrices_of_the_layers_and_nothing_else(tied: bool) -> None:
     sizes = {"hidden_size": 16, "intermediate_size": 24, "num_hidden_layers": 1, "num_attention_heads": 2}
-    spec = ModelSpec.from_config({**sizes, "vocab_size": 40, "tie_word_embeddings": tied})
-    named = list(build_model(spec, seed=0).named_parameters())
-    found = matrices_of(made(named))
-    assert {name for name, p in named if id(p) in found} == {
+    model = build_model(
+        ModelSpec.from_config({**sizes, "vocab_size": 40, "tie_word_embeddings": tied}), seed=0
+    )
+    assert moved_by_muon(model) == {
         *(f"model.layers.0.self_attn.{part}_proj.weight" for part in "qkvo"),
         *(f"model.layers.0.mlp.{part}_proj.weight" for part in ("gate", "up", "down")),
     }
-    everything = [p for group in made(named).param_groups for p in group["params"]]
+    named = list(model.named_parameters())
+    everything = [p for group in made(named, model).param_groups for p in group["params"]]
     assert len(everything) == len({id(p) for p in everything}) == len(named)
+
+
+@pytest.mark.parametrize(
+    ("model", "layer", "parts"),
+    [
+        (gpt2(), "transformer.h", {"attn.c_attn", "attn.c_proj", "mlp.c_fc", "mlp.c_proj"}),
+        (neox(), "gpt_neox.layers", {
+            "attention.query_key_value", "attention.dense", "mlp.dense_h_to_4h", "mlp.dense_4h_to_h"
+        }),
+    ],
+    ids=["gpt2", "neox"],
+)  # fmt: skip
+def test_tables_and_heads_are_known_whatever_their_names(
+    model: PreTrainedModel, layer: str, parts: set[str]
+) -> None:
+    assert moved_by_muon(model) == {f"{layer}.{n}.{part}.weight" for n in (0, 1) for part in parts}
+
+
+def test_the_matrices_of_adapters_are_matrices_and_those_of_an_embedding_are_a_table() -> None:
+    model = small_model()
+    inject_adapter_in_model(LoraConfig(r=4, target_modules=["q_proj", "embed_tokens"]), model)
+    assert moved_by_muon(model) == {
+        f"model.layers.{n}.self_attn.q_proj.lora_{part}.default.weight" for n in (0, 1) for part in "AB"
+    }
+
+
+def test_adapters_learn_by_muon_though_b_begins_at_zero() -> None:
+    model = small_model()
+    inject_adapter_in_model(LoraConfig(r=4, target_modules=["q_proj"]), model)
+    named = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
+    optimizer = made(named, model)
+    for group in optimizer.param_groups:
+        group["lr"] = 0.01
+    ids = torch.arange(20)[None]
+    losses = []
+    for _ in range(8):
+        loss = model(input_ids=ids, labels=ids).loss
+        losses.append(float(loss.detach()))
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    assert losses == sorted(losses, reverse=True)
+    assert losses[-1] < losses[0] - 0.05
+
+
+def test_options_reach_it() -> None:
+    optimizer = made(
+        [("up.weight", nn.Parameter(torch.ones(2, 3)))], momentum=0.8, nesterov=False, ns_steps=3
+    )
+    (group,) = optimizer.param_groups
+    assert (group["momentum"], group["nesterov"], group["ns_steps"]) == (0.8, False, 3)
+
+
+def test_it_keeps_the_settings_of_rules() -> None:
+    named = list(small_model().named_parameters())
+    groups = parameter_groups(named, weight_decay=0.1)
+    groups[0]["lr_ratio"] = 3.0
+    optimizer = muon(groups, TrainingSection(), MuonOptions())
+    assert {group["lr_ratio"] for group in optimizer.param_groups if "momentum" in group} == {3.0}
 
 
 def test_a_step_is_that_of_torchs_muon_and_adamw_side_by_side() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from transformers import GPT2Config, GPT2LMHeadModel, GPTNeoXConfig, GPTNeoXForCausalLM, PreTrainedModel
 
@@ -9,7 +11,7 @@ from brahma.core.errors import ConfigError
 from brahma.train.parameters import NamedParameters
 from tests.train.stepping import small_model
 
-IDS = {"bos_token_id": 1, "eos_token_id": 2, "vocab_size": 50}
+IDS: dict[str, Any] = {"bos_token_id": 1, "eos_token_id": 2, "vocab_size": 50}
 KEY = "training_config.freeze"
 
 
@@ -18,7 +20,12 @@ def gpt2() -> PreTrainedModel:
 
 
 def neox() -> PreTrainedModel:
-    sizes = {"num_hidden_layers": 2, "hidden_size": 32, "num_attention_heads": 2, "intermediate_size": 64}
+    sizes: dict[str, Any] = {
+        "num_hidden_layers": 2,
+        "hidden_size": 32,
+        "num_attention_heads": 2,
+        "intermediate_size": 64,
+    }
     return GPTNeoXForCausalLM(GPTNeoXConfig(**sizes, **IDS))
 
 

@@ -381,6 +381,9 @@ def _problem(model: type[Section], detail: ErrorDetails, place: str) -> ConfigEr
         section = section_in(annotation_at(model, path[:-1])) or model
         hint = suggestion(path[-1], keys_of(section), nothing="remove it: there are no options")
         return ConfigError(f"{key}: unknown key", where=place, hint=hint)
+    if detail["type"] == "value_error":  # said by a check of the options' own
+        said = str(detail["ctx"]["error"])
+        return ConfigError(f"{key}: {said}" if key else said, where=place, hint="correct the options")
     annotation = annotation_at(model, path)
     if detail["type"] == "missing":
         return ConfigError(f"{key}: is missing", where=place, hint=f"give {expected(annotation)}")

@@ -93,8 +93,8 @@ class Together(torch.optim.Optimizer):
 
     def __init__(self, parts: list[torch.optim.Optimizer]) -> None:
         self._parts = parts
-        defaults = {key: value for part in parts for key, value in part.defaults.items()}
-        super().__init__([group for part in parts for group in part.param_groups], defaults)
+        super().__init__([group for part in parts for group in part.param_groups], {})
+        self.defaults = {key: value for part in parts for key, value in part.defaults.items()}
         self.param_groups = [group for part in parts for group in part.param_groups]
         self.state = _States(parts)  # type: ignore[assignment]
 
