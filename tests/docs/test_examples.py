@@ -46,7 +46,9 @@ def test_pretraining_on_text_lowers_the_validation_loss(base: Run) -> None:
     assert last < first
 
 
-@pytest.mark.parametrize("name", ["finetune_chat.json", "finetune_completion.json"])
+@pytest.mark.parametrize(
+    "name", ["finetune_chat.json", "finetune_completion.json", "finetune_lora.json", "finetune_qlora.json"]
+)
 def test_tuning_starts_from_the_pretrained_checkpoint_and_learns(name: str, base: Run) -> None:
     run = train(name)
     losses = [row["train/loss"] for row in run.metrics() if "train/loss" in row]

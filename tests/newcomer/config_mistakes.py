@@ -116,10 +116,26 @@ CONFIG_MISTAKES = [
     changed(
         "a part that this version lacks",
         '"data_config"',
-        '"lora_config": {"r": 8},\n  "data_config"',
+        '"deepspeed_config": "ds.json",\n  "data_config"',
         ":4",
         "does not have it yet",
         "remove it",
+    ),
+    changed(
+        "adapters on a new model",
+        '"data_config"',
+        '"lora_config": {"r": 8},\n  "data_config"',
+        ":4",
+        "a new model has nothing to adapt",
+        '"base_model"',
+    ),
+    changed(
+        "bits without adapters",
+        '"data_config"',
+        '"quantization": {"bits": 4},\n  "data_config"',
+        ":4",
+        "cannot be trained itself",
+        '"lora_config": {}',
     ),
     changed(
         "rows longer than the model's context",
