@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
-import re
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -12,8 +10,8 @@ from textwrap import dedent
 
 import pytest
 
-from brahma.core import hookspecs
-from brahma.core.plugins import PLUGINS_VARIABLE, get_plugins, hook_name
+from brahma.core.kit.documented import documented
+from brahma.core.plugins import PLUGINS_VARIABLE, get_plugins
 
 
 @contextmanager
@@ -57,12 +55,8 @@ def install_distribution(
 
 def install_documented(folder: Path, kind: str) -> str:
     """Lay the distribution that a hook's docstring shows into a folder, and give its name."""
-    documentation = inspect.getdoc(getattr(hookspecs, hook_name(kind))) or ""
-    files = dict(re.findall(r"^([\w./]+\.(?:py|toml)):\n\n((?:    .*\n|\n)+)", documentation + "\n", re.M))
-    project = dedent(files.pop("pyproject.toml"))
-    (name,) = re.findall(r'^name = "(.+)"$', project, re.M)
-    ((point, module),) = re.findall(
-        r'^([\w-]+) = "(.+)"$', project.partition("[project.entry-points")[2], re.M
+    shown = documented(kind)
+    install_distribution(
+        folder, shown.distribution, files=shown.files, entry_points={shown.point: shown.module}
     )
-    install_distribution(folder, name, files=files, entry_points={point: module})
-    return str(name)
+    return shown.distribution

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from brahma.core.errors import DataError
+from brahma.core.errors import DataError, DeviceError
 from brahma.core.plugins import get_plugins
 from brahma.data.cleaning.executors import Executor
 from brahma_datatrove.executors import LocalExecutor, RayExecutor, SlurmExecutor
@@ -135,5 +135,5 @@ def test_what_slurm_gets_does_the_tasks(tmp_path: Path, cluster: Path):
 
 def test_slurm_without_sbatch_is_an_error_that_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(DataError, match="sbatch is not to be found"):
+    with pytest.raises(DeviceError, match="sbatch is not to be found"):
         SlurmExecutor(SlurmOptions(partition="cpu")).run(toy_stages.stages(tmp_path), folder=tmp_path)

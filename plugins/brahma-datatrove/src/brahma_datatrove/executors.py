@@ -16,7 +16,7 @@ from pathlib import Path
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Any
 
-from brahma.core.errors import DataError
+from brahma.core.errors import DataError, DeviceError
 from brahma.core.extras import needs
 from brahma.core.progress import Task, progress
 from brahma.data.cleaning.executors import Stage, label, size_of
@@ -87,7 +87,7 @@ class SlurmExecutor:
         from datatrove.executor.slurm import SlurmPipelineExecutor
 
         if shutil.which("sbatch") is None:
-            raise DataError(
+            raise DeviceError(
                 "sbatch is not to be found",
                 hint="Run this on a login node of the cluster, or choose another --executor",
             )

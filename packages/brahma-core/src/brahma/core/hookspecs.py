@@ -73,6 +73,7 @@ def brahma_optimizers() -> Iterable[OptimizerEntry]:  # type: ignore[empty-body]
 
         class SignumOptions(Section):
             momentum: float = 0.9
+            \"\"\"Share of the last step in the next one.\"\"\"
 
     brahma_signum/optimizer.py:
 
@@ -232,18 +233,26 @@ def brahma_readers() -> Iterable[ReaderEntry]:  # type: ignore[empty-body]
         def brahma_readers():
             yield ReaderEntry(
                 name="fortune", target="brahma_fortune.reader:read", suffixes=(".fortune",),
+                sample="Haste makes waste.\n%\nMany hands\nmake light work.\n",
                 summary="Sayings with a line of one percent sign between them",
             )
 
     brahma_fortune/reader.py:
 
+        from brahma.core.errors import DataError
         from brahma.data.readers import RawRow
 
         def read(path, options):
+            try:
+                text = path.read_text(encoding="utf-8")
+            except UnicodeDecodeError as error:
+                raise DataError("no valid UTF-8", where=str(path), why=str(error), hint="Convert it") from None
             line = 1
-            for saying in path.read_text(encoding="utf-8").split("\n%\n"):
+            for saying in filter(None, text.removesuffix("\n").split("\n%\n")):
                 yield RawRow(source=path, line=line, offset=0, value=saying)
                 line += saying.count("\n") + 2
+
+    It begins at the first row whatever `options.start` says, which a reader that cannot seek may do.
     """
 
 
@@ -254,14 +263,14 @@ def brahma_filters() -> Iterable[FilterEntry]:  # type: ignore[empty-body]
     pyproject.toml:
 
         [project]
-        name = "brahma-minimum"
+        name = "brahma-min-words"
         version = "1.0"
         dependencies = ["brahma-core"]
 
         [project.entry-points."brahma.plugins"]
-        minimum = "brahma_minimum.plugin"
+        min_words = "brahma_min_words.plugin"
 
-    brahma_minimum/plugin.py:
+    brahma_min_words/plugin.py:
 
         from brahma.core.entries import FilterEntry
         from brahma.core.hookspecs import hookimpl
@@ -269,16 +278,17 @@ def brahma_filters() -> Iterable[FilterEntry]:  # type: ignore[empty-body]
         @hookimpl
         def brahma_filters():
             yield FilterEntry(
-                name="min_words", target="brahma_minimum.words:build",
-                options="brahma_minimum.words:Options", summary="Drops documents of few words",
+                name="min_words", target="brahma_min_words.words:build",
+                options="brahma_min_words.words:MinWordsOptions", summary="Drops documents of few words",
             )
 
-    brahma_minimum/words.py:
+    brahma_min_words/words.py:
 
         from brahma.core.config.sections import Section
 
-        class Options(Section):
+        class MinWordsOptions(Section):
             words: int = 20
+            \"\"\"A document has at least so many.\"\"\"
 
         def build(options):
             def keep(text):
@@ -320,6 +330,7 @@ def brahma_augmenters() -> Iterable[AugmenterEntry]:  # type: ignore[empty-body]
         import random
 
         from brahma.data.augmentation.contract import Augmenter
+        from brahma.data.augmentation.protection import protected_spans
 
         class Typos(Augmenter):
             engine = "letters"
@@ -331,10 +342,17 @@ def brahma_augmenters() -> Iterable[AugmenterEntry]:  # type: ignore[empty-body]
                 return [[self.variant(each, number) for number in range(count)] for each in passages]
 
             def variant(self, passage, number):
-                at = random.Random(f"{self.seed}:{number}:{passage}").randrange(len(passage) - 1)
+                kept = {at for start, end in protected_spans(passage) for at in range(start, end)}
+                pairs = [
+                    at for at in range(len(passage) - 1)
+                    if not {at, at + 1} & kept and passage[at:at + 2].isalpha()
+                ]
+                if not pairs:
+                    return passage
+                at = random.Random(f"{self.seed}:{number}:{passage}").choice(pairs)
                 return passage[:at] + passage[at + 1] + passage[at] + passage[at + 2:]
 
-    Used as `--techniques typos`; a passage has two letters at least.
+    Used as `--techniques typos`. Names, numbers and code stay as they are.
     """
 
 
@@ -373,24 +391,26 @@ def brahma_metrics() -> Iterable[MetricEntry]:  # type: ignore[empty-body]
     pyproject.toml:
 
         [project]
-        name = "brahma-nats"
+        name = "brahma-nats-per-byte"
         version = "1.0"
         dependencies = ["brahma-core"]
 
         [project.entry-points."brahma.plugins"]
-        nats = "brahma_nats"
+        nats_per_byte = "brahma_nats_per_byte"
 
-    brahma_nats.py:
+    brahma_nats_per_byte.py:
 
         from brahma.core.entries import MetricEntry
         from brahma.core.hookspecs import hookimpl
 
         def nats_per_byte(totals):
-            return totals.loss_sum / totals.bytes
+            return totals.loss_sum / totals.bytes if totals.bytes else float("nan")
 
         @hookimpl
         def brahma_metrics():
-            yield MetricEntry(name="nats_per_byte", target="brahma_nats:nats_per_byte", summary="Nats a byte")
+            yield MetricEntry(
+                name="nats_per_byte", target="brahma_nats_per_byte:nats_per_byte", summary="Nats a byte"
+            )
     """
 
 
@@ -401,14 +421,14 @@ def brahma_trackers() -> Iterable[TrackerEntry]:  # type: ignore[empty-body]
     pyproject.toml:
 
         [project]
-        name = "brahma-csv-tracker"
+        name = "brahma-csv"
         version = "1.0"
         dependencies = ["brahma-train"]
 
         [project.entry-points."brahma.plugins"]
-        csv-tracker = "brahma_csv_tracker"
+        csv = "brahma_csv"
 
-    brahma_csv_tracker.py:
+    brahma_csv.py:
 
         from brahma.core.entries import TrackerEntry
         from brahma.core.hookspecs import hookimpl
@@ -426,7 +446,7 @@ def brahma_trackers() -> Iterable[TrackerEntry]:  # type: ignore[empty-body]
 
         @hookimpl
         def brahma_trackers():
-            yield TrackerEntry(name="csv", target="brahma_csv_tracker:CsvTracker", summary="loss.csv")
+            yield TrackerEntry(name="csv", target="brahma_csv:CsvTracker", summary="loss.csv")
     """
 
 

@@ -172,7 +172,7 @@ class Plugins:
         except BrahmaError:
             raise
         except (Exception, SystemExit) as error:  # a stranger's code, as in `_load_one`
-            _check_stop(error)
+            check_stop(error)
             raise PluginError(
                 f"{kind} {name!r} of {registration.origin} cannot be loaded",
                 where=where,
@@ -262,7 +262,7 @@ class Plugins:
             with redirect_stdout(sys.stderr):  # what it prints is no data of the command
                 brought = list(self._entries_of(point))
         except (Exception, SystemExit) as error:  # a stranger's code: whatever it raises is its own fault
-            _check_stop(error)
+            check_stop(error)
             self.broken.append(BrokenPlugin(point.name, distribution, version, _describe(error)))
             return
         self.registrations += [Registration(each, point.name, distribution, version) for each in brought]
@@ -304,7 +304,7 @@ def _distribution(point: EntryPoint) -> str:
     return point.dist.name if point.dist else ""
 
 
-def _check_stop(error: BaseException) -> None:
+def check_stop(error: BaseException) -> None:
     """Go on ending where a command was asked to by SIGTERM, while it imported something."""
     if isinstance(error, SystemExit) and error.code == EXIT_TERMINATED:
         raise error

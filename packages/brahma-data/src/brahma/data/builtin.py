@@ -16,24 +16,28 @@ def brahma_readers() -> Iterable[ReaderEntry]:
         name="text",
         target="brahma.data._file_formats:read_text",
         suffixes=_compressed(".txt"),
+        sample="One line.\nAnother line.\n",
         summary="Running text; what a document is, `text_document` says",
     )
     yield ReaderEntry(
         name="jsonl",
         target="brahma.data._file_formats:read_json_lines",
         suffixes=_compressed(".jsonl", ".ndjson"),
+        sample='{"text": "one"}\n{"text": "two"}\n',
         summary="One JSON object a line",
     )
     yield ReaderEntry(
         name="json",
         target="brahma.data._file_formats:read_json",
         suffixes=_compressed(".json"),
+        sample='[\n{"text": "one"},\n{"text": "two"}\n]\n',
         summary="One JSON array of objects",
     )
     yield ReaderEntry(
         name="csv",
         target="brahma.data._csv:read_csv",
         suffixes=_compressed(".csv", ".tsv"),
+        sample='text,number\none,1\n"two, or\nmore",2\n',
         summary="A table with a header; cells separated by commas, semicolons, tabs or bars",
     )
     yield ReaderEntry(

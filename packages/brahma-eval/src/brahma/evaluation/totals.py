@@ -27,8 +27,8 @@ class LossTotals:
 
 
 def loss(totals: LossTotals) -> float:
-    """Mean negative log-likelihood of a supervised token, in nats."""
-    return totals.loss_sum / totals.tokens
+    """Mean negative log-likelihood of a supervised token, in nats; NaN of none."""
+    return totals.loss_sum / totals.tokens if totals.tokens else math.nan
 
 
 def perplexity(totals: LossTotals) -> float:

@@ -50,10 +50,12 @@ class Check:
     Attributes:
         name: what holds when it passes, in the present tense: `lowers the loss`.
         run: raises CheckFailedError or CheckSkippedError; whatever else it raises is a failure as well.
+        applies: whether the promise is one of this entry; else nothing is said of it.
     """
 
     name: str
     run: Callable[[Subject], None]
+    applies: Callable[[Entry], bool] = lambda entry: True
 
 
 @dataclass(frozen=True)

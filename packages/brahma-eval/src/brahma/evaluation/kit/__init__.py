@@ -1,0 +1,1 @@
+"""What tasks and metrics must do, as checks that run (`brahma.core.kit`)."""
