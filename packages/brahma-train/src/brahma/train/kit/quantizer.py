@@ -133,7 +133,8 @@ def _rounded(case: _Case) -> Tensor:
     weight = case.linear.weight.detach()
     groups = weight.reshape(len(weight), -1, case.group_size or weight.shape[1])
     step = groups.abs().amax(-1, keepdim=True) / (2 ** (case.bits - 1) - 1)
-    return ((groups / step).round() * step).reshape(weight.shape)
+    rounded: Tensor = (groups / step).round() * step
+    return rounded.reshape(weight.shape)
 
 
 def _loses_little(subject: Subject) -> None:
