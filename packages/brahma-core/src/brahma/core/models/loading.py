@@ -37,7 +37,7 @@ def build_model(spec: ModelSpec, *, seed: int, dtype: torch.dtype = torch.float3
     for parameter in model.parameters():
         parameter.data = parameter.data.to(dtype)
     model.config.dtype = dtype
-    return _ready(model)
+    return ready(model)
 
 
 def load_model(
@@ -67,17 +67,35 @@ def load_model(
         return load_adapted(
             source, dtype=dtype, device=device, trust_remote_code=trust_remote_code, attention=attention
         ).model
-    try:
-        with _no_progress_bar(), progress("loading the model"):
-            loaded: Any = AutoModelForCausalLM.from_pretrained(
-                source,
-                dtype=dtype or "auto",
-                attn_implementation=attention,
-                use_safetensors=True,
-                trust_remote_code=trust_remote_code,
-                output_loading_info=True,
-            )
+    with loading_errors(path), no_progress_bar(), progress("loading the model"):
+        loaded: Any = AutoModelForCausalLM.from_pretrained(
+            source,
+            dtype=dtype or "auto",
+            attn_implementation=attention,
+            use_safetensors=True,
+            trust_remote_code=trust_remote_code,
+            output_loading_info=True,
+        )
         model, info = loaded
+    if missing := sorted(info["missing_keys"]):
+        raise ModelError(
+            f"{len(missing)} weights are not in the files, {missing[0]} first",
+            where=str(path),
+            hint="the files belong to another model, or are only a part of one",
+        )
+    nn.Module.to(model, device)
+    return ready(model)
+
+
+@contextmanager
+def loading_errors(path: str | Path) -> Iterator[None]:
+    """What transformers and safetensors raise while they load a model, as what a user can act on.
+
+    Raises:
+        ModelError: there is no such model, it is damaged, or it cannot run with packed attention.
+    """
+    try:
+        yield
     except (OSError, ValueError, ImportError, RuntimeError) as error:
         raise ModelError(
             "the model cannot be loaded",
@@ -102,17 +120,9 @@ def load_model(
             why=first_line(error),
             hint="copy or download them again",
         ) from error
-    if missing := sorted(info["missing_keys"]):
-        raise ModelError(
-            f"{len(missing)} weights are not in the files, {missing[0]} first",
-            where=str(path),
-            hint="the files belong to another model, or are only a part of one",
-        )
-    nn.Module.to(model, device)
-    return _ready(model)
 
 
-def _ready(model: PreTrainedModel) -> PreTrainedModel:
+def ready(model: PreTrainedModel) -> PreTrainedModel:
     """Each row of the embedding is trained, the padding row too, and tied weights are tied."""
     for module in model.modules():
         if isinstance(module, nn.Embedding):
@@ -129,7 +139,7 @@ def _ready(model: PreTrainedModel) -> PreTrainedModel:
 
 
 @contextmanager
-def _no_progress_bar() -> Iterator[None]:
+def no_progress_bar() -> Iterator[None]:
     """Loading a local model is no news."""
     was_on = transformers_logging.is_progress_bar_enabled()
     transformers_logging.disable_progress_bar()

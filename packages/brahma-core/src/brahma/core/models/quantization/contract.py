@@ -22,7 +22,7 @@ class QuantizedLayers:
     Attributes:
         format: the chosen one of the entry's formats.
         double_quantization: quantize the scales as well.
-        compute_dtype: what products are computed in, and what a layer gives back.
+        compute_dtype: what products are computed in. What a layer gives back has the dtype of its input.
         device: where the layers compute.
     """
 
@@ -32,28 +32,15 @@ class QuantizedLayers:
     device: torch.device
 
 
-_MARK = "_brahma_quantized"
-
-
-def mark_quantized(layer: nn.Module) -> nn.Module:
-    """Remember that a layer stands in a linear one's place."""
-    setattr(layer, _MARK, True)
-    return layer
-
-
-def is_quantized(module: nn.Module) -> bool:
-    """Whether a quantizer made this layer."""
-    return getattr(module, _MARK, False) is True
-
-
 class Quantizer(Protocol):
     """What that target makes. A quantized layer is frozen, and gradients flow through it to its input."""
 
     def quantize(self, linear: nn.Linear, group_size: int | None) -> nn.Module:
-        """A quantized layer in place of a linear one.
+        """A quantized layer in place of a linear one, with its `in_features`, `out_features` and `bias`.
 
         Args:
-            linear: weight [out, in] on any device; nothing else keeps it alive.
+            linear: weight [out, in] on any device; nothing else keeps it alive. Its bias is a parameter that
+                may be trained, or None: the layer has the same one.
             group_size: weights of a row that share a scale, a divisor of its width; None: the whole row.
         """
 
