@@ -1,0 +1,1 @@
+"""Brahma's metrics in MLflow (https://mlflow.org)."""

@@ -1,0 +1,1 @@
+"""Brahma's metrics in Weights & Biases (https://wandb.ai)."""
