@@ -57,6 +57,9 @@ class GuardedOptimizer:
         label: what errors call it: name, distribution, version.
         ours: one that comes with Brahma is trusted after its first step, which saves time.
 
+    Attributes:
+        beginnings: the numbers of each group, as the optimizer was made.
+
     Raises:
         TrainingError: its groups are not those that it was given.
     """
@@ -82,6 +85,10 @@ class GuardedOptimizer:
         self._settings = self._read_settings()
         self._fixed = [_not_kept(group) for group in self.param_groups]
         self._own_numbers = _numbers_of(optimizer)
+        self.beginnings = [
+            {key: value for key, value in group.items() if not isinstance(value, Tensor) and is_kept(value)}
+            for group in self.param_groups
+        ]
 
     @property
     def param_groups(self) -> list[dict[str, Any]]:

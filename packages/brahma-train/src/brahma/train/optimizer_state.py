@@ -37,7 +37,10 @@ _LARGEST = 2**63
 
 
 class Stateful(Protocol):
-    """What of an optimizer is read and written."""
+    """What of an optimizer is read and written.
+
+    One may have `beginnings`, the numbers of each group when it was made; else they are its defaults.
+    """
 
     @property
     def param_groups(self) -> list[dict[str, Any]]: ...
@@ -62,8 +65,9 @@ def optimizer_tensors(optimizer: Stateful, weights: MasterWeights) -> dict[str, 
         for kind, value in state.items():
             suffix, tensor = _packed(optimizer, kind, value)
             tensors[f"{_escaped(kind)}{suffix}/{names[id(parameter)]}"] = tensor
-    for number, group in enumerate(optimizer.param_groups):
-        for key, value in _changed(group, optimizer.defaults):
+    beginnings = getattr(optimizer, "beginnings", None) or [optimizer.defaults] * len(optimizer.param_groups)
+    for number, (group, beginning) in enumerate(zip(optimizer.param_groups, beginnings, strict=True)):
+        for key, value in _changed(group, beginning):
             suffix, tensor = _packed(optimizer, key, value)
             tensors[f"group.{number}/{_escaped(key)}{suffix}"] = tensor
     return tensors
@@ -104,13 +108,13 @@ def _unpacked(type_name: str, tensor: Tensor) -> Any:
     return _TYPES[type_name][0](tensor.item()) if type_name else tensor.clone()
 
 
-def _changed(group: Mapping[str, Any], defaults: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Tensors of a group, and numbers that are not as the optimizer's own defaults; none that are ours."""
+def _changed(group: Mapping[str, Any], beginning: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Tensors of a group, and numbers that are not as they were at the beginning; none that are ours."""
     for key, value in group.items():
         if key in OURS or not is_kept(value):
             continue
-        default = defaults.get(key)
-        if isinstance(value, Tensor) or type(value) is not type(default) or value != default:
+        was = beginning.get(key)
+        if isinstance(value, Tensor) or type(value) is not type(was) or value != was:
             yield key, value
 
 
