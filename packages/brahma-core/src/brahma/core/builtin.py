@@ -46,6 +46,21 @@ def brahma_commands() -> Iterator[CommandEntry]:
         summary="List everything that can be chosen by name, and broken plugins",
     )
     yield CommandEntry(
+        name="plugins new",
+        target=f"{_COMMANDS}.plugins_new:new_plugin",
+        summary="Begin a plugin of your own, with its tests",
+    )
+    yield CommandEntry(
+        name="plugins show",
+        target=f"{_COMMANDS}.plugins_show:show_plugin",
+        summary="Show one entry: its options, and how it is chosen",
+    )
+    yield CommandEntry(
+        name="plugins test",
+        target=f"{_COMMANDS}.plugins_test:test_plugin",
+        summary="Check that an entry does what its kind promises",
+    )
+    yield CommandEntry(
         name="runs compare",
         target=f"{_COMMANDS}.runs.compare:compare",
         summary="Show runs side by side: results, differences, curves",

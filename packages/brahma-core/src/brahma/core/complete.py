@@ -44,6 +44,15 @@ def presets(ctx: Context, parameter: Parameter, incomplete: str) -> Items:
     return _beginning(incomplete, PRESETS)
 
 
+def entry_names(ctx: Context, parameter: Parameter, incomplete: str) -> Items:
+    """Names of everything that plugins bring, of the command's `--kind` if that is given."""
+    from brahma.core.plugins import get_plugins
+
+    kind = ctx.params.get("kind")
+    found = (each.entry for each in get_plugins().registrations if kind in (None, each.entry.kind))
+    return _beginning(incomplete, sorted({entry.name for entry in found}))
+
+
 def config_keys(ctx: Context, parameter: Parameter, incomplete: str) -> Items:
     """Keys of the configuration for `--set`, each with the `=` behind it."""
     return _beginning(incomplete, (f"{key}=" for key in _keys()))

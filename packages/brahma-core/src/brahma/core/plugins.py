@@ -91,6 +91,29 @@ class Registration:
         """`"brahma-train 0.1.0"`."""
         return f"{self.distribution} {self.version}".strip()
 
+    def load(self, where: str | None = None) -> Any:
+        """The target of the entry, imported now.
+
+        Args:
+            where: the place that names it, for the error.
+
+        Raises:
+            PluginError: it cannot be imported; its distribution is named.
+        """
+        try:
+            with redirect_stdout(sys.stderr):
+                return self.entry.load()
+        except BrahmaError:
+            raise
+        except (Exception, SystemExit) as error:  # a stranger's code, as in `_load_one`
+            check_stop(error)
+            raise PluginError(
+                f"{self.entry.kind} {self.entry.name!r} of {self.origin} cannot be loaded",
+                where=where,
+                why=f"{self.entry.target}: {_describe(error)}",
+                hint=f"Reinstall {self.distribution} with its dependencies",
+            ) from error
+
 
 @dataclass(frozen=True)
 class BrokenPlugin:
@@ -165,20 +188,7 @@ class Plugins:
         Raises:
             PluginError: as `find`, or the target cannot be imported; its distribution is named.
         """
-        registration = self._registration(kind, name, where)
-        try:
-            with redirect_stdout(sys.stderr):
-                return registration.entry.load()
-        except BrahmaError:
-            raise
-        except (Exception, SystemExit) as error:  # a stranger's code, as in `_load_one`
-            check_stop(error)
-            raise PluginError(
-                f"{kind} {name!r} of {registration.origin} cannot be loaded",
-                where=where,
-                why=f"{registration.entry.target}: {_describe(error)}",
-                hint=f"Reinstall {registration.distribution} with its dependencies",
-            ) from error
+        return self._registration(kind, name, where).load(where)
 
     def options(self, entry: Entry, choice: Choice, where: str | None = None) -> Section | None:
         """The options given beside a name, checked by the entry's own model.
