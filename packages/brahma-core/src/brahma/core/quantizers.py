@@ -19,18 +19,22 @@ from brahma.core.suggest import suggestion
 DEFAULT_GROUP = 128
 """Weights that share a scale when nothing is said; the guide's own figure."""
 
-_POWERS = (32, 64, 128, 256, 512, 1024, 2048, 4096)
+_GROUPS = (32, 64, 128, 256, 512, 1024, 2048, 4096)
 FIRST_PARTY_FORMATS: Mapping[str, tuple[QuantizedFormat, ...]] = {
     "bitsandbytes": (
-        QuantizedFormat(type="nf4", bits=4, group_sizes=_POWERS, double_quantization=True),
-        QuantizedFormat(type="fp4", bits=4, group_sizes=_POWERS, double_quantization=True),
+        *(
+            QuantizedFormat(
+                type=type_, bits=4, group_sizes=sizes, devices=(device,), double_quantization=True
+            )
+            for type_ in ("nf4", "fp4")
+            for device, sizes in (("cpu", _GROUPS[:6]), ("cuda", _GROUPS))
+        ),
         QuantizedFormat(type="int8", bits=8),
     ),
     "hqq": (
-        QuantizedFormat(type="int4", bits=4, group_sizes=_POWERS),
-        QuantizedFormat(type="int4", bits=4),
+        QuantizedFormat(type="int4", bits=4, group_sizes=_GROUPS),
         QuantizedFormat(type="int8", bits=8),
-        QuantizedFormat(type="int8", bits=8, group_sizes=_POWERS),
+        QuantizedFormat(type="int8", bits=8, group_sizes=_GROUPS),
     ),
 }
 """What our own quantizers can do, in the order in which `auto` tries them, for who has not installed them."""
