@@ -7,12 +7,11 @@ import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import PreTrainedModel, PreTrainedTokenizerBase
+from transformers import PreTrainedModel
 from transformers.utils import logging as transformers_logging
 
 from brahma.core.config import ResolvedConfig
@@ -60,6 +59,7 @@ from brahma.train.precision import LossScaler, Precision, choose_precision
 from brahma.train.schedules import LearningRate
 from brahma.train.session import Progress, Session
 from brahma.train.sources import Sources
+from brahma.train.stored import Stored
 from brahma.train.trackers import open_trackers
 from brahma.train.trial import steps_that_fit
 from brahma.train.weights import MasterWeights
@@ -72,15 +72,16 @@ class Parts:
     """What training needs, loaded.
 
     Attributes:
+        stored: what a checkpoint keeps of the model.
         job: what decides the memory that training takes.
         state: `trainer_state.json` of the checkpoint that is gone on from; empty at a start.
     """
 
     backend: Backend
     precision: Precision
-    tokenizer: PreTrainedTokenizerBase
     data: PreparedData
     model: PreTrainedModel
+    stored: Stored
     job: Job
     state: dict[str, Any]
     threads: int
@@ -155,7 +156,7 @@ class Attempt:
             progress = Progress()
             if found is not None:
                 stepper = self._stepper(parts)
-                _restore(found[0], stepper)
+                _restore(found[0], stepper, parts.stored)
                 stepper.scaler.load_state_dict(parts.state["scaler"])
                 progress.load(parts.state)
                 display.note(f"going on from {found[0].name}")
@@ -184,11 +185,12 @@ class Attempt:
         tokenizer = preparing.open_tokenizer(config, self._sources, self._directory)
         data = preparing.open_data(config, self._sources, tokenizer, self._directory)
         with out_of_memory(job, config):
-            model = preparing.open_model(self._sources.spec, config, tokenizer, precision.dtype)
-            torch.nn.Module.to(model, backend.device)
-        job = replace(job, shape=shape_from(model.config.get_text_config(), model.num_parameters()))
+            model, stored = preparing.open_model(
+                self._sources.spec, config, tokenizer, precision.dtype, backend.device
+            )
+        job = _loaded(job, model)
         write_json(self._directory.environment, describe_environment(threads=threads))
-        return Parts(backend, precision, tokenizer, data, model, job, state, threads)
+        return Parts(backend, precision, data, model, stored, job, state, threads)
 
     def _new_stepper(self, parts: Parts, display: Display) -> Stepper:
         """The stepper of a run that starts; its length may be asked for in minutes."""
@@ -283,7 +285,7 @@ class Attempt:
             system=system,
             interrupts=self._interrupts,
             fixed_state=_fixed_state(stepper, parts, training.compile),
-            write_configs=partial(preparing.write_configs, parts.model, parts.tokenizer),
+            stored=parts.stored,
             flops_per_token=model_flops_per_token(parts.model, _seen_length(parts.data.train)).causal,
             peak_flops=measure_matrix_rate(parts.precision.dtype, parts.backend.device),
         )
@@ -310,6 +312,15 @@ class Attempt:
         )
 
 
+def _loaded(job: Job, model: PreTrainedModel) -> Job:
+    """The job of a model that is there: what it has and trains is counted, not estimated."""
+    trained = sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
+    if job.adapters is not None:  # what lies under them is counted already, and bits cannot be
+        return replace(job, trained_parameters=trained)
+    shape = shape_from(model.config.get_text_config(), model.num_parameters(), job.shape.layers)
+    return replace(job, shape=shape, trained_parameters=trained)
+
+
 def _say(notices: Iterable[Notice]) -> None:
     for notice in notices:
         _log.warning("%s", notice)
@@ -328,20 +339,18 @@ def _check_versions(checkpoint: Path, state: dict[str, Any]) -> None:
         _log.warning("torch was %s and is %s: the last bits may differ", state["torch"], torch.__version__)
 
 
-def _restore(checkpoint: Path, stepper: Stepper) -> None:
+def _restore(checkpoint: Path, stepper: Stepper, stored: Stored) -> None:
     """Put the checkpoint's tensors into model and optimizer.
 
     Raises:
         ResumeError: the checkpoint's weights are not this model's.
     """
     weights, moments = load_tensors(checkpoint)
-    missing = {name for name, _ in stepper.model.named_parameters()} - weights.keys()
-    unknown = stepper.model.load_state_dict(weights, strict=False).unexpected_keys
-    if missing or unknown:
+    if wrong := stored.restore(weights):
         raise ResumeError(
             "the checkpoint's weights have other names than the model's",
-            where=str(checkpoint / "model.safetensors"),
-            why=f"such as {min([*missing, *unknown])}: another version of transformers may name them so",
+            where=str(checkpoint / stored.file),
+            why=f"such as {wrong[0]}: another version of transformers may name them so",
             hint="finish the run with the versions that began it: they are in its environment.json",
         )
     load_optimizer_tensors(stepper.optimizer, stepper.weights, moments)

@@ -1,7 +1,8 @@
 """Checkpoints: built aside, hashed, renamed into place; a kill at any instant leaves the last one whole.
 
     checkpoints/checkpoint-<step>/
-        model.safetensors config.json generation_config.json   what any tool loads
+        model.safetensors config.json generation_config.json   what any tool loads; of an adapter run
+        adapter_model.safetensors adapter_config.json …         what peft loads, and the record of its base
         tokenizer.json …                                        the tokenizer, its template with it
         optimizer.safetensors                                   masters and moments, float32
         trainer_state.json                                      step, order, precision, …
@@ -29,9 +30,11 @@ from torch import Tensor
 from brahma.core.checkpoints import MANIFEST, verify, write_manifest
 from brahma.core.disk import flush
 from brahma.core.errors import CheckpointError
+from brahma.core.models.adapters.record import ADAPTER_CONFIG, ADAPTER_WEIGHTS
 from brahma.core.progress import progress
+from brahma.train.stored import MODEL_WEIGHTS
 
-_NEEDED = ("model.safetensors", "optimizer.safetensors", "trainer_state.json")
+_OPTIMIZER = "optimizer.safetensors"
 _RETRY_SECONDS = 5.0
 
 _log = logging.getLogger(__name__)
@@ -43,11 +46,12 @@ class Snapshot:
 
     Attributes:
         step: steps done.
-        model: tensors by parameter name, in the model's dtype; tied ones once.
+        model: tensors by the names of the file, in the model's dtype; tied ones once.
         optimizer: tensors of the optimizer, by `<kind>/<parameter>`.
         state: JSON-able, `trainer_state.json`.
         write_rest: writes configuration and tokenizer into a folder.
         best: folder of the best checkpoint so far, which is kept; None: there is none.
+        model_file: where `model` goes.
     """
 
     step: int
@@ -56,6 +60,7 @@ class Snapshot:
     state: Mapping[str, Any]
     write_rest: Callable[[Path], None]
     best: str | None = None
+    model_file: str = MODEL_WEIGHTS
 
 
 def write_checkpoint(checkpoints: Path, snapshot: Snapshot) -> Path:
@@ -87,8 +92,8 @@ def write_checkpoint(checkpoints: Path, snapshot: Snapshot) -> Path:
 
 def _fill(folder: Path, snapshot: Snapshot) -> None:
     snapshot.write_rest(folder)
-    for name, tensors in (("model", snapshot.model), ("optimizer", snapshot.optimizer)):
-        save_file(dict(tensors), folder / f"{name}.safetensors", metadata={"format": "pt"})
+    for name, tensors in ((snapshot.model_file, snapshot.model), (_OPTIMIZER, snapshot.optimizer)):
+        save_file(dict(tensors), folder / name, metadata={"format": "pt"})
     (folder / "trainer_state.json").write_text(json.dumps(snapshot.state, indent=1, allow_nan=False) + "\n")
     for path in folder.rglob("*"):
         flush(path)
@@ -111,14 +116,19 @@ def verify_checkpoint(folder: Path) -> dict[str, Any]:
     Raises:
         CheckpointError: a file is missing, cut short or changed; it is named.
     """
-    verify(folder, needed=_NEEDED)
+    verify(folder, needed=(_weights(folder), _OPTIMIZER, "trainer_state.json"))
     state: dict[str, Any] = json.loads((folder / "trainer_state.json").read_text())
     return state
 
 
 def load_tensors(folder: Path) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-    """The tensors of `model.safetensors` and `optimizer.safetensors`."""
-    return load_file(folder / "model.safetensors"), load_file(folder / "optimizer.safetensors")
+    """The tensors of the model, or of its adapter, and of the optimizer."""
+    return load_file(folder / _weights(folder)), load_file(folder / _OPTIMIZER)
+
+
+def _weights(folder: Path) -> str:
+    """The file that holds what was trained."""
+    return ADAPTER_WEIGHTS if (folder / ADAPTER_CONFIG).exists() else MODEL_WEIGHTS
 
 
 def newest_valid(

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
-from pathlib import Path
 
 import torch
-from transformers import PreTrainedModel, PreTrainedTokenizerBase
+from transformers import AddedToken, PreTrainedModel, PreTrainedTokenizerBase
 
 from brahma.core.config import Config, TokenizerSection
 from brahma.core.errors import ConfigError, DataError, ModelError
@@ -24,8 +23,10 @@ from brahma.data.tokenizer import (
     save_tokenizer,
     train_tokenizer,
 )
+from brahma.train import adapting
 from brahma.train.freezing import apply_freezing
 from brahma.train.sources import Sources
+from brahma.train.stored import Stored, WholeModel
 
 _log = logging.getLogger(__name__)
 
@@ -40,6 +41,7 @@ def open_tokenizer(config: Config, sources: Sources, directory: RunDirectory) ->
         TokenizerError: it cannot be loaded or trained.
     """
     tokenizer = _named_tokenizer(config, sources, directory)
+    _add_tokens(tokenizer, (config.tokenizer and config.tokenizer.new_tokens) or [])
     rows = sources.rows
     if rows.format == "chat" and (rows.template is not None or tokenizer.chat_template is None):
         template = choose_template(tokenizer, rows.template)
@@ -65,6 +67,23 @@ def _named_tokenizer(config: Config, sources: Sources, directory: RunDirectory) 
         made = train_tokenizer(texts, section.train.vocab_size, section.train.min_frequency)
         save_tokenizer(made, trained)
     return load_tokenizer(trained)
+
+
+def _add_tokens(tokenizer: PreTrainedTokenizerBase, names: list[str]) -> None:
+    """Special tokens: they are one id each wherever they stand, and are never built of others.
+
+    Raises:
+        ConfigError: the tokenizer has one of them already.
+    """
+    known = tokenizer.get_vocab()
+    for name in names:
+        if name in known:
+            raise ConfigError(
+                f"the tokenizer has {name!r} already, as id {known[name]}",
+                where="tokenizer.new_tokens",
+                hint="remove it from new_tokens",
+            )
+    tokenizer.add_tokens([AddedToken(name, special=True, normalized=False) for name in names])
 
 
 def open_data(
@@ -108,30 +127,71 @@ def open_data(
 
 
 def open_model(
-    spec: ModelSpec, config: Config, tokenizer: PreTrainedTokenizerBase, dtype: torch.dtype
-) -> PreTrainedModel:
-    """The model to train: new weights, or the base model's; it fits the tokenizer and the packs.
+    spec: ModelSpec,
+    config: Config,
+    tokenizer: PreTrainedTokenizerBase,
+    dtype: torch.dtype,
+    device: torch.device,
+) -> tuple[PreTrainedModel, Stored]:
+    """The model to train, new or a base model's, with an adapter or without; and what checkpoints keep.
+
+    It fits the tokenizer and the packs, and is on the device.
 
     Raises:
-        ModelError, TokenizerError: it does not.
+        ModelError, TokenizerError: it does not fit.
+        ConfigError, PluginError: nobody can quantize it so on this device.
     """
-    training = config.training
+    training, quantization = config.training, config.quantization
+    if spec.base_model is not None:
+        adapting.refuse_adapter(spec.base_model)
     if spec.base_model is None:
         size = max(tokenizer.get_vocab().values()) + 1
         ids = (tokenizer.pad_token_id, tokenizer.bos_token_id, tokenizer.eos_token_id)
-        seed = training.seed if training.init_seed is None else training.init_seed
-        model = build_model(spec.with_tokenizer(size, *ids), seed=seed, dtype=dtype)
+        model = build_model(spec.with_tokenizer(size, *ids), seed=_init_seed(config), dtype=dtype)
+    elif quantization is not None:
+        model, quantization = adapting.quantized_base(spec, quantization, dtype, device)
     else:
         model = load_model(spec.base_model, dtype=dtype, trust_remote_code=spec.trust_remote_code)
+    new_rows = _new_rows(config, tokenizer)
+    resized = _make_room(model, new_rows, _init_seed(config))
     check_tokenizer_fits(tokenizer, _rows_of(model.get_input_embeddings()))
     _check_length(model, config.data.seq_length)
     _adopt_ids(model, tokenizer)
     check_packable(model, longest=config.data.seq_length)
+    stored: Stored = WholeModel(model, tokenizer)
+    if config.lora is not None:
+        stored = adapting.put_adapter(
+            model, config, tokenizer, quantization=quantization, new_rows=new_rows, resized=resized
+        )
+    else:
+        apply_freezing(model, training)
     if training.gradient_checkpointing:
         model.activation_checkpointing_enable()
-    apply_freezing(model, training)
     model.train()
-    return model
+    torch.nn.Module.to(model, device)
+    return model, stored
+
+
+def _init_seed(config: Config) -> int:
+    training = config.training
+    return training.seed if training.init_seed is None else training.init_seed
+
+
+def _new_rows(config: Config, tokenizer: PreTrainedTokenizerBase) -> list[int]:
+    """Ids of the tokens that the configuration adds."""
+    names = (config.tokenizer and config.tokenizer.new_tokens) or []
+    return [int(tokenizer.convert_tokens_to_ids(name)) for name in names]  # type: ignore[arg-type]
+
+
+def _make_room(model: PreTrainedModel, new_rows: list[int], seed: int) -> bool:
+    """Lengthen embedding and head where new tokens need it: new rows start near the others' mean."""
+    needed = max(new_rows, default=-1) + 1
+    if needed <= _rows_of(model.get_input_embeddings()):
+        return False
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model.resize_token_embeddings(needed)
+    return True
 
 
 def _rows_of(embedding: torch.nn.Module) -> int:
@@ -157,13 +217,3 @@ def _adopt_ids(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> No
             setattr(model.config, name, value)
             if model.generation_config is not None:
                 setattr(model.generation_config, name, value)
-
-
-def write_configs(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:
-    """Configuration, generation configuration and tokenizer, as any tool expects them beside the weights."""
-    model.config.architectures = [type(model).__name__]
-    model.config.save_pretrained(folder)
-    if model.generation_config is not None:
-        # Not save_pretrained: it refuses what published models have, such as a temperature for greedy search.
-        model.generation_config.to_json_file(folder / "generation_config.json")
-    tokenizer.save_pretrained(folder)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ from brahma.train.loop import Stepper, StepResult
 from brahma.train.monitor import Convergence, Display, MetricsWriter, Notice, SystemSampler, TimeReport, mfu
 from brahma.train.monitor.report import TELLING
 from brahma.train.optimizer_state import optimizer_tensors
+from brahma.train.stored import Stored
 
 _log = logging.getLogger(__name__)
 
@@ -77,7 +78,7 @@ class Session:
         stepper: one step.
         validation: packs to evaluate on; None: no evaluation.
         fixed_state: what stands in every `trainer_state.json` of the run besides the progress.
-        write_configs: writes configuration and tokenizer into a checkpoint's folder.
+        stored: what a checkpoint keeps of the model.
         flops_per_token, peak_flops: for MFU.
     """
 
@@ -97,7 +98,7 @@ class Session:
         system: SystemSampler,
         interrupts: Interrupts,
         fixed_state: dict[str, Any],
-        write_configs: Callable[[Path], None],
+        stored: Stored,
         flops_per_token: float,
         peak_flops: float,
     ) -> None:
@@ -119,7 +120,7 @@ class Session:
         self._system = system
         self._interrupts = interrupts
         self._fixed_state = fixed_state
-        self._write_configs = write_configs
+        self._stored = stored
         self._flops_per_token = flops_per_token
         self._peak_flops = peak_flops
         packs = stepper.plan.packs
@@ -272,14 +273,9 @@ class Session:
         return None if step is None else f"checkpoint-{step}"
 
     def _snapshot(self) -> Snapshot:
-        model, seen = {}, set()
-        for name, tensor in self._model.state_dict().items():
-            if tensor.data_ptr() not in seen:  # tied weights are stored once
-                seen.add(tensor.data_ptr())
-                model[name] = tensor
         return Snapshot(
             step=self._progress.step,
-            model=self._copied("model", model),
+            model=self._copied("model", self._stored.tensors()),
             optimizer=self._copied(
                 "optimizer", optimizer_tensors(self._stepper.optimizer, self._stepper.weights)
             ),
@@ -291,12 +287,13 @@ class Session:
             },
             write_rest=self._write_rest,
             best=self.best_name(),
+            model_file=self._stored.file,
         )
 
     def _write_rest(self, folder: Path) -> None:
         """In the writer's thread. A resume needs the rows up to its step: they are on disk before it is."""
         self._metrics.sync()
-        self._write_configs(folder)
+        self._stored.write_configs(folder)
 
     def _tell(self, **changes: Any) -> None:
         """Update `state.json`, now or with the next change: a full disk does not stop the run for it."""

@@ -41,7 +41,7 @@ def weight_files(path: str | Path) -> list[Path]:
     Raises:
         ModelError: there are none.
     """
-    from transformers.utils import cached_file
+    from transformers.utils.hub import cached_file
 
     source = reachable_source(path)
     for name in (_ONE_FILE, _INDEX, _ADAPTER):
@@ -104,8 +104,6 @@ def weights_sha256(path: str | Path) -> str:
             digest.update(f"{name} {tensor.dtype} {tensor.shape}\n".encode())
             with tensor.file.open("rb", buffering=0) as stream:
                 for start in range(0, tensor.size, _PIECE):
-                    piece = os.pread(
-                        stream.fileno(), min(_PIECE, tensor.size - start), tensor.start + start
-                    )
+                    piece = os.pread(stream.fileno(), min(_PIECE, tensor.size - start), tensor.start + start)
                     digest.update(piece)
     return digest.hexdigest()

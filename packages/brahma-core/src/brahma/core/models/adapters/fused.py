@@ -27,7 +27,7 @@ class _AddAdapter(torch.autograd.Function):
         return torch.addmm(base_NO, low_NR, b_OR.t(), alpha=scale)
 
     @staticmethod
-    def backward(ctx: Any, grad_NO: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
+    def backward(ctx: Any, grad_NO: Tensor) -> tuple[Tensor | None, ...]:
         x_NI, a_RI, b_OR, low_NR, keep = ctx.saved_tensors
         needs_x, needs_a, needs_b = ctx.needs_input_grad[1:4]
         grad_low = (grad_NO @ b_OR).mul_(ctx.scale)
@@ -50,7 +50,7 @@ def fuse(model: nn.Module) -> int:
     count = 0
     for module in model.modules():
         if type(module) is LoraLinear and not module.fan_in_fan_out:
-            module.forward = MethodType(_forward, module)
+            setattr(module, "forward", MethodType(_forward, module))  # noqa: B010
             count += 1
     return count
 
