@@ -37,8 +37,8 @@ def refuse_adapter(base_model: str) -> None:
         raise ModelError(
             "the base model is an adapter",
             where=f"model_config.base_model: {base_model}",
-            hint=f'train it on with "base_model": "{read_record(base_model).base_model}" and, in lora_config, '
-            f'"adapter": "{base_model}"; or make a whole model of it: brahma merge {base_model}',
+            hint=f'train it on with "base_model": "{read_record(base_model).base_model}" and, in '
+            f'lora_config, "adapter": "{base_model}"; or make a whole model of it: brahma merge {base_model}',
         )
 
 

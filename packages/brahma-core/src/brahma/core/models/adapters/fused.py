@@ -1,7 +1,7 @@
 """The forward and backward of a linear layer with one plain adapter, without copies in another precision.
 
-peft computes `base(x) + B(A(dropout(x)))·s` as separate operations, in float32 when the adapter is; here it is
-one function that keeps x, which the neighbours share, and A·x, which is thin. The results agree to rounding.
+peft computes `base(x) + B(A(dropout(x)))·s` as separate operations, in float32 when the adapter is; here it
+is one function that keeps x, which the neighbours share, and A·x, which is thin. Both agree to rounding.
 
 y = base(x) + s·B·A·x for x [..., in], A [r, in], B [out, r]; https://arxiv.org/abs/2106.09685.
 """
