@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from brahma.core.config import resolve_config
 from brahma.core.spec import ModelSpec
-from brahma.train.estimate import Job, estimate, job_of, shape_from, shape_of
+from brahma.train import Trainer
+from brahma.train.estimate import Job, Precision, estimate, job_of, shape_from, shape_of
 from brahma.train.layers import Adapters
 
 MICRO = shape_of(ModelSpec.preset("micro"))
@@ -102,6 +104,64 @@ def test_configurations_that_call_their_sizes_otherwise_or_lack_some_are_read() 
         256,
     )
     assert shape_from(MambaConfig(hidden_size=64), 10**6).queries == 64
+
+
+TUNING = """
+import json, re, sys
+from pathlib import Path
+from brahma.train import Trainer
+
+folder, options = Path(sys.argv[1]), json.loads(sys.argv[2])
+Trainer(
+    folder / "base", folder / "text.txt", output_dir=folder, threads=1, workers=1, max_steps=3, save_steps=2,
+    trackers=[], **options,
+).fit()
+peak = re.search(r"VmHWM:\\s+(\\d+) kB", Path("/proc/self/status").read_text())
+print(int(peak[1]) * 1024)
+"""
+
+
+def make_base(folder: Path) -> None:
+    """A model of 60M parameters on the disk, with a tokenizer of its own, and a text."""
+    from brahma.core.models.loading import build_model
+    from brahma.data.tokenizer import train_tokenizer
+
+    words = [f"w{(7919 * i) % 3001}" for i in range(60_000)]
+    (folder / "text.txt").write_text(" ".join(words))
+    spec = ModelSpec.preset("micro", num_hidden_layers=16, intermediate_size=1536).with_tokenizer(
+        2048, 0, 1, 2
+    )
+    build_model(spec, seed=0, dtype=torch.bfloat16).save_pretrained(folder / "base")
+    train_tokenizer([" ".join(words)], 2048).save_pretrained(folder / "base")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("options", "bound"),
+    [
+        ({"lora_config": {"r": 16}, "bf16": True}, 0.15),
+        ({"lora_config": {"r": 16}, "bf16": True, "gradient_checkpointing": True}, 0.20),
+        # In float32 the real peak is a quarter higher than the estimate; why is not known.
+        ({"lora_config": {"r": 16}, "bf16": False, "fp16": False}, 0.30),
+        ({"lora_config": {"r": 64, "dropout": 0.1}, "bf16": True}, 0.15),
+        ({"train_only": "last_layers=2", "bf16": True}, 0.25),
+    ],
+)
+def test_the_estimate_is_near_the_peak_of_a_tuning(
+    tmp_path: Path, options: dict[str, Any], bound: float
+) -> None:
+    make_base(tmp_path)
+    options |= {"batch_size": 4, "seq_length": 512}
+    done = subprocess.run(
+        [sys.executable, "-c", TUNING, str(tmp_path), json.dumps(options)], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    peak = int(done.stdout.splitlines()[-1])
+    trainer = Trainer(tmp_path / "base", tmp_path / "text.txt", output_dir=tmp_path, **options)
+    shape = shape_of(ModelSpec.from_pretrained(tmp_path / "base"), trainer.config)
+    precision: Precision = "bf16" if options["bf16"] else "float32"
+    found = estimate(job_of(trainer.config, shape, precision=precision, device="cpu"))
+    assert found.total == pytest.approx(peak, rel=bound), found
 
 
 @pytest.mark.slow

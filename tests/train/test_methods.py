@@ -94,6 +94,26 @@ def test_a_frozen_weight_takes_its_bits_and_its_part_of_a_scale(
 
 
 @pytest.mark.parametrize(
+    ("only", "layers"),
+    [
+        (None, 4),
+        ("last_layers=2", 2),
+        (["last_layers=1", "last_layers=3", "head"], 3),
+        ("last_layers=9", 4),
+        ("head", 0),
+        (["last_layers=1", "embeddings"], 4),
+        ("last_layers=x", 4),
+    ],
+)
+def test_activations_are_kept_of_the_layers_that_gradients_go_through(only: Any, layers: int) -> None:
+    shape = shape_of(ModelSpec.preset("nano"))
+    job = job_of(config(training_config={"train_only": only}), shape, precision="bf16", device="cuda")
+    assert job.backward_layers == layers
+    whole = job_of(config(), shape, precision="bf16", device="cuda")
+    assert (estimate(job).activations < estimate(whole).activations) is (layers < 4)
+
+
+@pytest.mark.parametrize(
     ("training", "share"),
     [
         ({"train_only": "embeddings"}, 8192 * 256),

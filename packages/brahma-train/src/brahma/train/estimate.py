@@ -29,7 +29,7 @@ from brahma.core.entries import OptimizerEntry
 from brahma.core.plugins import get_plugins
 from brahma.core.spec import ModelSpec
 from brahma.train.layers import Adapters, Layer, adapters_of, layers_of, llama_layers
-from brahma.train.trained_part import trained_parameters
+from brahma.train.trained_part import layers_of_the_backward, trained_parameters
 
 Precision = Literal["float32", "bf16", "fp16"]
 
@@ -89,6 +89,7 @@ class Job:
         accumulates: gradients of several micro-batches are added up.
         device: `cpu` or `cuda`.
         adapters: what is trained in place of the weights; None: these.
+        backward_layers: how many gradients go through, whose activations are kept; None: all.
         trained_parameters: how many are trained, where that is known: of a model that is loaded, or in which
             a part is frozen. None: the adapters', or all.
     """
@@ -104,6 +105,7 @@ class Job:
     device: str = "cpu"
     adapters: Adapters | None = None
     trained_parameters: int | None = None
+    backward_layers: int | None = None
 
     @property
     def tokens(self) -> int:
@@ -182,6 +184,7 @@ def job_of(config: Config, shape: Shape, *, precision: Precision, device: str) -
             matrix=shape.head,
             depth=shape.num_hidden_layers,
         ),
+        backward_layers=layers_of_the_backward(training, shape.num_hidden_layers),
     )
 
 
@@ -265,10 +268,8 @@ def _activations(job: Job) -> float:
     layer = float(tokens * (2 * norm + width * 4 * (shape.queries + inner)))
     if job.adapters is not None:
         layer += tokens * job.adapters.kept(shape.linear, width) / max(1, shape.num_hidden_layers)
-    if job.checkpointing:
-        kept = tokens * width * hidden * shape.num_hidden_layers + layer
-    else:
-        kept = layer * shape.num_hidden_layers
+    depth = shape.num_hidden_layers if job.backward_layers is None else job.backward_layers
+    kept = tokens * width * hidden * depth + layer if job.checkpointing else layer * max(1, depth)
     return kept + max(_loss(job), _backward(job) + _dequantized(job))
 
 

@@ -29,6 +29,17 @@ def trained_parameters(
     return max(0, min(whole, trained) - count(training.freeze))
 
 
+def layers_of_the_backward(training: TrainingSection, depth: int) -> int:
+    """How many layers gradients go through: where the last ones alone are trained, no more than these."""
+    only = training.train_only
+    choices = [only] if isinstance(only, str) else only or ["*"]
+    last = [choice.partition("=")[2].strip() for choice in choices if choice.startswith("last_layers")]
+    others = [choice for choice in choices if not choice.startswith("last_layers") and choice != "head"]
+    if others or not all(number.isdecimal() for number in last):
+        return depth
+    return min(depth, max(map(int, last), default=0))
+
+
 def _count(choices: str | list[str] | None, size: Callable[[str], int]) -> int:
     listed: Iterable[str] = [choices] if isinstance(choices, str) else choices or ()
     return sum(size(choice) for choice in dict.fromkeys(listed))
