@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 import torch
 
+from brahma.core.config import TrainingSection
 from brahma.core.errors import BrahmaError, ModelError, TrainingError
+from brahma.train.guarding import make_schedule
 from brahma.train.loop import Stepper
 from tests.plugin_factory import install_distribution, plugin_site
 from tests.train.stepping import saved, small_stepper
@@ -182,3 +184,38 @@ def test_a_refused_step_is_not_published_into_a_bf16_model(make: Make) -> None:
     with pytest.raises(TrainingError, match="no finite numbers"):
         stepper.step(0)
     assert all(torch.equal(p, b) for p, b in zip(stepper.model.parameters(), before, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("line", "text"),
+    [
+        ("raise ZeroDivisionError('no luck')", "failed at progress 0.5"),
+        ("return float('nan')", "gave nan at progress 0.5"),
+        ("return -0.1", "gave -0.1 at progress 0.5"),
+        ("return None", "gave None at progress 0.5"),
+    ],
+)
+def test_a_schedule_that_does_wrong_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, line: str, text: str
+) -> None:
+    hooks = """
+        from brahma.core.entries import ScheduleEntry
+        from brahma.core.hookspecs import hookimpl
+
+        @hookimpl
+        def brahma_schedules():
+            yield ScheduleEntry(name="odd", target="odd_schedule:factor")
+    """
+    factor = f"def factor(progress, options):\n    if progress: {line}\n    return 1.0\n"
+    with plugin_site(tmp_path, monkeypatch):
+        files = {"odd_hooks.py": hooks, "odd_schedule.py": factor}
+        install_distribution(
+            tmp_path, "odd-schedules", version="2.3", files=files, entry_points={"odd": "odd_hooks"}
+        )
+        schedule, options = make_schedule(TrainingSection.model_validate({"schedule": "odd"}))
+    assert schedule(0.0, options) == 1.0
+    with pytest.raises(TrainingError) as caught:
+        schedule(0.5, options)
+    assert caught.value.message == f"schedule 'odd' of odd-schedules 2.3 {text}"
+    assert caught.value.where == "training_config.schedule"
+    assert "such as linear" in str(caught.value.hint)

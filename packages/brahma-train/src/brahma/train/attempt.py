@@ -32,7 +32,7 @@ from brahma.train.backends import Backend, choose_backend
 from brahma.train.checkpoints import CheckpointWriter, load_tensors, newest_valid, sweep
 from brahma.train.estimate import Job, job_of, shape_from, shape_of
 from brahma.train.groups import parameter_groups
-from brahma.train.guarding import GuardedOptimizer, make_optimizer
+from brahma.train.guarding import GuardedOptimizer, make_optimizer, make_schedule
 from brahma.train.host import keep_freed_memory, set_threads
 from brahma.train.interrupts import Interrupts
 from brahma.train.loop import Stepper
@@ -247,15 +247,14 @@ class Attempt:
         return make_optimizer(training, groups, weights)
 
     def _learning_rate(self, plan: Plan) -> LearningRate:
-        training, plugins = self._config.training, get_plugins()
-        where = "training_config.schedule"
-        entry = plugins.find("schedule", training.schedule.name, where)
+        training = self._config.training
+        schedule, options = make_schedule(training)
         return LearningRate(
             training.lr,
             warmup_steps=training.warmup_steps,
             total_steps=plan.total_steps,
-            schedule=plugins.load("schedule", training.schedule.name, where),
-            options=plugins.options(entry, training.schedule, where),
+            schedule=schedule,
+            options=options,
         )
 
     def _run_session(

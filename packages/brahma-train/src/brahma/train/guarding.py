@@ -1,4 +1,4 @@
-"""Optimizers at arm's length: whoever wrote one, what it does wrong is named and ends the run.
+"""Optimizers and schedules at arm's length: whoever wrote one, what it does wrong is named and ends the run.
 
 The checkpoint before stays good: a step that is refused is never published into the model, and nothing is
 saved after it.
@@ -7,7 +7,7 @@ saved after it.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, MutableMapping, Sequence
+from collections.abc import Callable, Iterator, MutableMapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -15,14 +15,16 @@ import torch
 from torch import Tensor
 
 from brahma.core.config import TrainingSection
+from brahma.core.entries import Entry
 from brahma.core.errors import BrahmaError, TrainingError
-from brahma.core.plugins import DISTRIBUTIONS, get_plugins
+from brahma.core.plugins import DISTRIBUTIONS, Registration, get_plugins
 from brahma.train.groups import ParameterGroup
 from brahma.train.memory import is_out_of_memory
 from brahma.train.optimizer_state import OURS, is_kept, optimizer_tensors
 from brahma.train.weights import MasterWeights
 
 _WHERE = "training_config.optimizer"
+_SCHEDULE = "training_config.schedule"
 _SET_BY_US = ("weight_decay", "lr_ratio")
 
 
@@ -39,13 +41,46 @@ def make_optimizer(
     entry = plugins.find("optimizer", choice.name, _WHERE)
     options = plugins.options(entry, choice, _WHERE)
     make = plugins.load("optimizer", choice.name, _WHERE)
-    (found,) = (each for each in plugins.of_kind("optimizer") if each.entry is entry)
-    label = f"optimizer {choice.name!r} of {found.origin}"
+    found = _registration(entry)
+    label = _label(found)
     with _blamed(label, "cannot be made"):
         made = make(groups, training, options)
     if not isinstance(made, torch.optim.Optimizer):
         raise _failure(label, f"made {type(made).__name__}, which is no torch.optim.Optimizer")
     return GuardedOptimizer(made, groups, weights, label=label, ours=found.distribution in DISTRIBUTIONS)
+
+
+def make_schedule(training: TrainingSection) -> tuple[Callable[[float, Any], float], Any]:
+    """The schedule that the configuration chooses, checked at each call, and its options.
+
+    Raises:
+        ConfigError, PluginError: there is none of that name, or its options are wrong. TrainingError, when it
+            is called: it raised, or gave no finite number of 0 or more.
+    """
+    plugins, choice = get_plugins(), training.schedule
+    entry = plugins.find("schedule", choice.name, _SCHEDULE)
+    options = plugins.options(entry, choice, _SCHEDULE)
+    schedule = plugins.load("schedule", choice.name, _SCHEDULE)
+    label = _label(_registration(entry))
+
+    def factor(progress: float, options: Any) -> float:
+        with _blamed(label, f"failed at progress {progress:g}", _SCHEDULE):
+            found = schedule(progress, options)
+        if not isinstance(found, int | float) or not math.isfinite(found) or found < 0:
+            why = "the factor on lr is a finite number, 0 or more"
+            raise _failure(label, f"gave {found!r} at progress {progress:g}", why, where=_SCHEDULE)
+        return found
+
+    return factor, options
+
+
+def _registration(entry: Entry) -> Registration:
+    (found,) = (each for each in get_plugins().of_kind(entry.kind) if each.entry is entry)
+    return found
+
+
+def _label(found: Registration) -> str:
+    return f"{found.entry.kind} {found.entry.name!r} of {found.origin}"
 
 
 class GuardedOptimizer:
@@ -221,8 +256,8 @@ def _numbers_of(optimizer: torch.optim.Optimizer) -> dict[str, int | float]:
 
 
 @contextmanager
-def _blamed(label: str, what: str) -> Iterator[None]:
-    """Name the optimizer in whatever it raises, but for what has a message of its own."""
+def _blamed(label: str, what: str, where: str = _WHERE) -> Iterator[None]:
+    """Name the plugin in whatever it raises, but for what has a message of its own."""
     try:
         yield
     except BrahmaError:
@@ -231,14 +266,18 @@ def _blamed(label: str, what: str) -> Iterator[None]:
         if is_out_of_memory(error):
             raise
         said = " ".join(f"{type(error).__name__}: {error}".split())
-        raise _failure(label, what, said) from error
+        raise _failure(label, what, said, where=where) from error
 
 
-def _failure(label: str, what: str, why: str | None = None, hint: str | None = None) -> TrainingError:
+def _failure(
+    label: str, what: str, why: str | None = None, hint: str | None = None, *, where: str = _WHERE
+) -> TrainingError:
+    kind = where.rpartition(".")[2]
+    usual = "adamw" if where == _WHERE else "linear"
     return TrainingError(
         f"{label} {what}",
-        where=_WHERE,
+        where=where,
         why=why,
         hint=hint
-        or "tell its authors, or choose another optimizer, such as adamw; saved checkpoints are good",
+        or f"tell its authors, or choose another {kind}, such as {usual}; saved checkpoints are good",
     )
