@@ -65,6 +65,7 @@ def brahma_optimizers() -> Iterable[OptimizerEntry]:  # type: ignore[empty-body]
                 target="brahma_signum.optimizer:build",
                 summary="Sign of the momentum (https://arxiv.org/abs/1802.04434)",
                 options="brahma_signum.options:SignumOptions",
+                state_bytes=4,
             )
 
     brahma_signum/options.py:
@@ -147,27 +148,68 @@ def brahma_quantizers() -> Iterable[QuantizerEntry]:  # type: ignore[empty-body]
 
     brahma_rounding/plugin.py:
 
-        from brahma.core.entries import QuantizerEntry
+        from brahma.core.entries import QuantizedFormat, QuantizerEntry
         from brahma.core.hookspecs import hookimpl
 
         @hookimpl
         def brahma_quantizers():
             yield QuantizerEntry(
-                name="rounding", target="brahma_rounding.quantize:quantize", bits=(8,),
-                summary="Rounds each row of a linear layer to 8 bits",
+                name="rounding", target="brahma_rounding.rounding:Rounding",
+                summary="Rounds to multiples of a 127th of the largest weight of a group",
+                formats=(
+                    QuantizedFormat(type="int8", bits=8),
+                    QuantizedFormat(type="int8", bits=8, group_sizes=(32, 64, 128)),
+                ),
             )
 
-    brahma_rounding/quantize.py:
+    brahma_rounding/rounding.py:
 
         import torch
+        from torch import nn
 
-        @torch.no_grad()
-        def quantize(model, section, options):
-            for module in model.modules():
-                if isinstance(module, torch.nn.Linear):
-                    scale = module.weight.abs().amax(dim=1, keepdim=True) / 127
-                    module.weight.copy_((module.weight / scale).round() * scale)
-            return model
+        class RoundedLinear(nn.Module):
+            def __init__(self, codes, scale, bias, in_features, out_features, dtype):
+                super().__init__()
+                self.register_buffer("codes", codes)
+                self.register_buffer("scale", scale)
+                self.bias = bias
+                self.in_features, self.out_features, self.dtype = in_features, out_features, dtype
+
+            def weight(self):
+                weight = self.codes * self.scale
+                return weight.view(self.out_features, self.in_features).to(self.dtype)
+
+            def forward(self, x):
+                bias = None if self.bias is None else self.bias.to(self.dtype)
+                return nn.functional.linear(x.to(self.dtype), self.weight(), bias).to(x.dtype)
+
+        class Rounding:
+            def __init__(self, settings, options):
+                self.settings = settings
+
+            def quantize(self, linear, group_size):
+                weight = linear.weight.detach().to(self.settings.device, torch.float32)
+                groups = weight.reshape(-1, group_size or linear.in_features)
+                scale = groups.abs().amax(dim=1, keepdim=True).clamp_min(1e-30) / 127
+                codes = (groups / scale).round().to(torch.int8)
+                return self.made(codes, scale, linear.bias, linear.in_features, linear.out_features)
+
+            def made(self, codes, scale, bias, in_features, out_features):
+                dtype = self.settings.compute_dtype
+                layer = RoundedLinear(codes, scale, bias, in_features, out_features, dtype)
+                return layer.to(self.settings.device)
+
+            def dequantize(self, layer):
+                return layer.weight()
+
+            def tensors(self, layer):
+                return dict(layer.state_dict())
+
+            def layer(self, tensors, *, in_features, out_features):
+                bias = nn.Parameter(tensors["bias"], False) if "bias" in tensors else None
+                return self.made(tensors["codes"], tensors["scale"], bias, in_features, out_features)
+
+    Used as `{"quantization": {"bits": 8, "quantizer": "rounding"}, "lora_config": {}}`.
     """
 
 

@@ -124,7 +124,8 @@ def _weight(case: _Case, layer: nn.Module) -> Tensor:
 
 def _apart(found: Tensor, expected: Tensor) -> float:
     """Relative difference; not finite counts as infinitely far."""
-    distance = float((found.float() - expected.float()).norm()) / (float(expected.float().norm()) or 1.0)
+    found, expected = found.detach().float(), expected.detach().float()
+    distance = float((found - expected).norm()) / (float(expected.norm()) or 1.0)
     return distance if math.isfinite(distance) else math.inf
 
 
@@ -159,7 +160,7 @@ def _honours_groups(subject: Subject) -> None:
         lost = ((found - weight).abs() > 0.5 * weight.abs()).float()
         lost[row, first] = 1.0
         piece = math.gcd(size, 32)
-        bad = lost.reshape(len(weight), -1, piece).mean(-1) > 0.6  # small weights are often off by half
+        bad = lost.reshape(len(weight), -1, piece).mean(-1) > 0.75  # small weights are often off by half
         expected = torch.zeros_like(bad)
         expected[row, first // piece : (first + size) // piece] = True
         expect(
