@@ -9,12 +9,13 @@ from __future__ import annotations
 import copy
 import warnings
 from collections.abc import Callable
+from typing import Any
 
-import bitsandbytes as bnb
 import pytest
 import torch
 from torch import Tensor, nn
 
+from brahma_bitsandbytes.library import bnb
 from tests.plugins.bitsandbytes.layers import (
     gaussian,
     gradient_to_input,
@@ -27,7 +28,7 @@ from tests.plugins.bitsandbytes.layers import (
 _BF16 = torch.bfloat16
 
 
-def _library_layer(linear: nn.Linear, group_size: int, type_: str = "nf4") -> bnb.nn.Linear4bit:
+def _library_layer(linear: nn.Linear, group_size: int, type_: str = "nf4") -> Any:
     """As the library makes it."""
     layer = bnb.nn.Linear4bit(
         linear.in_features, linear.out_features, bias=False, compute_dtype=_BF16, quant_type=type_
@@ -42,15 +43,16 @@ def _library_layer(linear: nn.Linear, group_size: int, type_: str = "nf4") -> bn
     return layer
 
 
-def _dequantized(layer: bnb.nn.Linear4bit) -> Tensor:
+def _dequantized(layer: Any) -> Tensor:
     weight: Tensor = bnb.functional.dequantize_4bit(layer.weight.data, layer.weight.quant_state)
     return weight
 
 
-def _evaluate(layer: nn.Module, width: int) -> Tensor:
+def _evaluate(layer: Any, width: int) -> Tensor:
     layer.eval()
     with torch.no_grad():
-        return layer(inputs(3, width, _BF16))
+        product: Tensor = layer(inputs(3, width, _BF16))
+    return product
 
 
 @pytest.fixture
@@ -71,9 +73,9 @@ def test_an_evaluation_repacks_the_weights_in_the_library() -> None:
     layer.train()
     x = inputs(3, 128, _BF16).requires_grad_()
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # all that it says of it
-        passed = layer(x)
-    assert passed.grad_fn is None or _gradient_is_wrong(passed, x, linear)
+        warnings.simplefilter("ignore")  # all that is said of it
+        torch.autograd.backward(layer(x).sum())
+    assert x.grad is None
 
 
 @pytest.mark.parametrize("type_", ["nf4", "fp4"])
@@ -103,12 +105,6 @@ def test_an_evaluation_leaves_the_weights_of_ours(type_: str, move: Callable[[nn
     assert torch.equal(maker.dequantize(layer), weight)
     again = maker.tensors(layer)
     assert all(torch.equal(again[name], value) for name, value in stored.items())
-
-
-def _gradient_is_wrong(passed: Tensor, x: Tensor, linear: nn.Linear) -> bool:
-    torch.autograd.backward(passed.sum())
-    assert x.grad is not None
-    return relative_error(x.grad[0], linear.weight.sum(0)) > 0.5
 
 
 @pytest.mark.usefixtures("packing")

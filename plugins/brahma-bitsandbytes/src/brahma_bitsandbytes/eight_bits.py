@@ -71,7 +71,7 @@ class _Product(torch.autograd.Function):
 
 def _weight(codes: Tensor, scales: Tensor, dtype: torch.dtype) -> Tensor:
     """[out, in]; each value is rounded once."""
-    return codes.to(dtype).mul_(scales.unsqueeze(1) / _MOST)
+    return codes.to(dtype).mul_(scales.unsqueeze(1).mul(1 / _MOST))
 
 
 def quantize(linear: nn.Linear, compute_dtype: torch.dtype, device: torch.device) -> EightBitLinear:

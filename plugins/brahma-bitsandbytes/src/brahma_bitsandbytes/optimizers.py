@@ -58,7 +58,13 @@ def paged_lion_8bit(
 
 
 class _Paging(bnb.optim.optimizer.Optimizer8bit):  # type: ignore[misc]
-    """What our optimizers add to the library's: state that was loaded is paged again."""
+    """What our optimizers add to the library's: state that can be stored, and is paged again once loaded."""
+
+    def init_state(self, group: dict[str, Any], p: Tensor, gindex: int, pindex: int) -> None:
+        """Give each parameter code books of its own (1 KB each): no file takes tensors that share memory."""
+        super().init_state(group, p, gindex, pindex)
+        state = self.state[p]
+        state.update({name: state[name].clone() for name in ("qmap1", "qmap2") if name in state})
 
     def step(self, closure: Callable[[], float] | None = None) -> Any:
         if self.is_paged:
