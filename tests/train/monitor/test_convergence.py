@@ -108,6 +108,7 @@ def test_the_default_lr_of_a_new_model_is_no_news() -> None:
     assert check_schedule(3e-4, 0, new_model=True) == []
     assert check_schedule(1e-5, 0, new_model=False) == []
     assert check_schedule(1e-2, 100, new_model=True) == []
+    assert check_schedule(3e-4, 0, new_model=False, adapters=True) == []
 
 
 def test_a_large_lr_without_warm_up_is_named() -> None:
@@ -117,6 +118,9 @@ def test_a_large_lr_without_warm_up_is_named() -> None:
     (trained,) = check_schedule(3e-4, 0, new_model=False)
     assert "forget what it knows" in trained.message
     assert "5e-6 to 1e-5" in trained.hint
+    (adapters,) = check_schedule(1e-2, 0, new_model=False, adapters=True)
+    assert "high for adapters" in adapters.message
+    assert "1e-4 to 5e-4" in adapters.hint
 
 
 def amount(**changes: Any) -> list[Notice]:

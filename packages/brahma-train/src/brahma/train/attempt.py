@@ -293,7 +293,13 @@ class Attempt:
 
     def _first_notices(self, plan: Plan, parts: Parts) -> list[Notice]:
         training, new_model = self._config.training, self._sources.spec.base_model is None
-        return check_schedule(training.lr, training.warmup_steps, new_model=new_model) + check_amount(
+        schedule = check_schedule(
+            training.lr,
+            training.warmup_steps,
+            new_model=new_model,
+            adapters=self._config.lora is not None,
+        )
+        return schedule + check_amount(
             parameters=parts.job.shape.parameters,
             tokens=int(plan.packs.supervised.sum()),
             epochs=plan.total_positions / len(plan.packs),

@@ -15,6 +15,7 @@ FEW_TOKENS = 0.2
 """Tokens for each parameter; a new model that sees fewer learns next to nothing (20 is compute-optimal)."""
 
 _HIGH_LR = {True: 5e-4, False: 5e-5}  # without a warm-up, for a new model and for a trained one
+_HIGH_ADAPTER_LR = 1e-3  # adapters start at zero and bear ten times what all weights do
 _MANY_EPOCHS = 10  # past about 4 the same text teaches less and less, https://arxiv.org/abs/2305.16264
 _RECENT = 5  # logged rows whose median says where the loss stands
 _DIVERGED = 1.2  # times the first loss
@@ -130,14 +131,21 @@ def _overfitting(step: int, loss: float, now: float, best: float, at: int, then:
     )
 
 
-def check_schedule(lr: float, warmup_steps: int, *, new_model: bool) -> list[Notice]:
+def check_schedule(lr: float, warmup_steps: int, *, new_model: bool, adapters: bool = False) -> list[Notice]:
     """What to say about the learning rate before training starts.
 
     A new model bears the default lr from the first step; one that is trained already is thrown off by a
-    tenth of that.
+    tenth of that, when all its weights are trained.
     """
-    if warmup_steps or lr <= _HIGH_LR[new_model]:
+    if warmup_steps or lr <= (_HIGH_ADAPTER_LR if adapters else _HIGH_LR[new_model]):
         return []
+    if adapters:
+        return [
+            Notice(
+                f"lr {lr:g} from the first step is high for adapters: the loss may spike or stay high",
+                "an lr of 1e-4 to 5e-4, or warmup_steps of 1 to 5 % of the run",
+            )
+        ]
     if new_model:
         return [
             Notice(
