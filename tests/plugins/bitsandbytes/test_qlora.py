@@ -35,6 +35,7 @@ def _quantized(maker: BitsandbytesQuantizer, group: int | None, dtype: torch.dty
             nn.init.normal_(layer.weight, std=0.1)
             model.model.set_submodule(name, maker.quantize(layer, group))
     model.config.use_cache = False
+    model.set_attn_implementation("sdpa")  # for whole rows, not for packs
     return model
 
 
