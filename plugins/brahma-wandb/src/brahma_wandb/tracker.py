@@ -82,7 +82,9 @@ class WandbTracker:
         ending.start()
         ending.join(_PATIENCE)
         if ending.is_alive():
-            _log.warning("wandb still uploads after %.0f s and is left: `wandb sync` sends the rest", _PATIENCE)
+            _log.warning(
+                "wandb still uploads after %.0f s and is left: `wandb sync` sends the rest", _PATIENCE
+            )
 
 
 def _mode(asked: str) -> Literal["online", "offline", "disabled"]:
@@ -111,7 +113,7 @@ def _mode(asked: str) -> Literal["online", "offline", "disabled"]:
 def _key_is_known() -> bool:
     import wandb
 
-    return bool(wandb.api.api_key)
+    return wandb.login(prompt=False, verify=False)
 
 
 def _identity(kept: Path) -> str:

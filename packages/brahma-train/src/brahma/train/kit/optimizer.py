@@ -325,7 +325,9 @@ def work_of_a_process(subject: Subject) -> dict[str, Tensor]:
     try:
         rank, count = dist.get_rank(), dist.get_world_size()
         share = range(rank * _ROWS // count, (rank + 1) * _ROWS // count)
-        return _numbers(_share_of_training(subject, share, dist.all_reduce))
+        trained = _numbers(_share_of_training(subject, share, dist.all_reduce))
+        dist.barrier()
+        return trained
     finally:
         dist.destroy_process_group()
 

@@ -14,7 +14,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from brahma.core.error_text import first_line
 from brahma.core.kit import CheckFailedError, Subject
@@ -115,7 +115,7 @@ def _last_line(path: Path) -> str:
     return next((line.strip() for line in reversed(lines) if line.strip()), "")
 
 
-def main() -> int:
+def main() -> NoReturn:
     """In a child: do the work."""
     end_with_parent()
     folder, rank = Path(sys.argv[1]), int(sys.argv[2])
@@ -127,8 +127,9 @@ def main() -> int:
         print(f"{type(error).__name__}: {first_line(error)}", flush=True)
         os._exit(1)  # a group of processes that is still open would wait for the others
     _result(folder, rank).write_bytes(pickle.dumps(result))
-    return 0
+    sys.stdout.flush()
+    os._exit(0)  # gloo's threads may outlive the group, and then end an interpreter that shuts down by abort
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()
