@@ -34,7 +34,7 @@ def place_of(folder: Path, training: dict[str, Any], *overrides: str) -> str:
         ({"optimizer": "adam"}, "my.json:5: training_config.optimizer"),
         ({"optimizer": {"name": "adamw", "fusd": True}}, "my.json:5: training_config.optimizer"),
         ({"schedule": "cosin"}, "my.json:5: training_config.schedule"),
-        ({"trackers": ["tensorboard", "wandb"]}, "my.json:5: training_config.trackers[1]"),
+        ({"trackers": ["tensorboard", "sundial"]}, "my.json:5: training_config.trackers[1]"),
         ({"backend": "ddp"}, "my.json:5: training_config.backend"),
     ],
 )
