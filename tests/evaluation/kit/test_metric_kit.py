@@ -1,0 +1,79 @@
+"""The kit of metrics: each check is failed by a metric that breaks its promise, and by it alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from brahma.core.kit import checks_of
+from brahma.core.plugins import get_plugins
+from tests.kit_site import failed, installed, outcomes
+
+NAMES = ("good", "text", "endless", "moody", "overflows", "divides")
+METRICS = f"""
+    import itertools, math
+    from brahma.core.entries import MetricEntry
+    from brahma.core.hookspecs import hookimpl
+
+    @hookimpl
+    def brahma_metrics():
+        for name in {NAMES}:
+            yield MetricEntry(name=name, target=f"brahma_trial:{{name}}", summary="Of a test")
+
+    def good(totals):
+        return totals.loss_sum / totals.tokens if totals.tokens else math.nan
+
+    def text(totals):
+        return str(good(totals))
+
+    def endless(totals):
+        return good(totals) if totals.tokens > 1 else math.inf
+
+    numbers = itertools.count()
+
+    def moody(totals):
+        return float(next(numbers))
+
+    def overflows(totals):
+        return math.exp(min(600, good(totals)) if totals.loss_sum < 1e200 else good(totals))
+
+    def divides(totals):
+        return totals.loss_sum / totals.tokens
+"""
+
+
+@pytest.fixture(autouse=True)
+def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    with installed(tmp_path, monkeypatch, METRICS, {}):
+        yield
+
+
+def test_a_metric_that_keeps_its_promises_passes() -> None:
+    assert {outcome for outcome, _ in outcomes("metric", "good").values()} == {"passed"}
+
+
+CASES = [
+    ("text", "is a finite number", "no number"),
+    ("endless", "is a finite number", "which is not finite"),
+    ("moody", "depends on the totals alone", "and another time"),
+    ("overflows", "raises nothing at the extremes", "OverflowError"),
+    ("divides", "takes empty totals", "ZeroDivisionError"),
+]
+
+
+@pytest.mark.parametrize(("name", "check", "message"), CASES)
+def test_a_broken_promise_fails_its_check_alone(name: str, check: str, message: str) -> None:
+    found = failed("metric", name)
+    assert list(found) == [check]
+    assert message in found[check]
+
+
+def test_each_check_is_failed_by_a_metric_here() -> None:
+    assert {check for _, check, _ in CASES} == {each.name for each in checks_of("metric")}
+
+
+@pytest.mark.parametrize("name", sorted(each.entry.name for each in get_plugins().of_kind("metric")))
+def test_the_metrics_of_our_own_pass(name: str) -> None:
+    assert failed("metric", name) == {}
