@@ -19,7 +19,7 @@ KEPT = "mlflow.json"
 """In the run's folder: which MLflow run is this one."""
 
 _PATIENCE = {
-    "MLFLOW_HTTP_REQUEST_TIMEOUT": "5",  # seconds; MLflow's own 120 and 7 retries hold a training up for minutes
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "5",  # seconds; with 120 and 7 retries a training would wait for minutes
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
     "MLFLOW_ALLOW_FILE_STORE": "true",
     "MLFLOW_DISABLE_TELEMETRY": "true",

@@ -22,5 +22,5 @@ class WandbOptions(Section):
     """`auto`: what WANDB_MODE says, else online where an API key is known, else offline."""
     group: Name | None = None
     """Runs that belong together."""
-    tags: list[Name] = []
+    tags: list[Name] | None = None
     """Words to find the run by."""

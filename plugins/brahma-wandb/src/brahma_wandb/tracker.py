@@ -46,7 +46,7 @@ class WandbTracker:
             project=options.project,
             entity=options.entity,
             group=options.group,
-            tags=options.tags or None,
+            tags=options.tags,
             name=run_directory.name,
             dir=run_directory,
             id=_identity(run_directory / KEPT),
