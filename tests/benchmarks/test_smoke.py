@@ -41,3 +41,10 @@ def test_the_overheads_are_measured(tmp_path: Path) -> None:
     assert "a resumed run" in text
     assert "to packs on disk" in text
     assert [path.name for path in tmp_path.iterdir()] == ["RESULTS.md"]
+
+
+@pytest.mark.slow
+def test_quantized_layers_are_compared_with_the_libraries_own(tmp_path: Path) -> None:
+    text = run("quantized_linear.py", tmp_path / "RESULTS.md")
+    for name in ("nf4, groups of 64", "nf4, groups of 128", "int8", "hqq int4, groups of 64"):
+        assert re.search(rf"^\| .*{name}, 32 × 256 → 128 \| .* ms \| .* ms \| \*\*", text, re.M)

@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from safetensors.torch import load_file, save_file
 from torch import nn
 
+from brahma.core.kit import assert_passes
 from brahma.core.plugins import get_plugins
 from brahma_bitsandbytes.library import bnb
 from tests.plugins.bitsandbytes.layers import (
@@ -28,6 +29,10 @@ _MOST_ERROR = {
     ("nf4", 64): 0.093, ("nf4", 128): 0.097, ("fp4", 64): 0.124, ("fp4", 128): 0.131, ("int8", None): 0.0085
 }  # fmt: skip
 """Relative error of Gaussian weights of width 512, for each format: what was measured, and a little."""
+
+
+def test_it_passes_the_kit() -> None:
+    assert_passes("quantizer", "bitsandbytes")
 
 
 @pytest.mark.parametrize("double", [False, True], ids=["", "double"])
