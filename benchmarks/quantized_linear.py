@@ -3,8 +3,8 @@
     python benchmarks/quantized_linear.py --write      # about 3 minutes on two idle cores
     python benchmarks/quantized_linear.py --quick      # small layers, to see that everything works
 
-Ours and the library's take the same weights, shape, dtype and input. All layers of a shape are called in turns,
-in another order each round; a time is the median over the rounds. `--write` puts the table into
+Ours and the library's take the same weights, shape, dtype and input. All layers of a shape are called in
+turns, in another order each round; a time is the median over the rounds. `--write` puts the table into
 `benchmarks/RESULTS.md`.
 """
 
