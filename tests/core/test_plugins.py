@@ -6,14 +6,26 @@ import inspect
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from textwrap import dedent
 
 import pytest
+from click.testing import CliRunner
 
 from brahma.core import hookspecs
+from brahma.core.commands.plugins import list_plugins
 from brahma.core.config.sections import Choice, Section
+from brahma.core.doctor.installation import plugin_facts
 from brahma.core.entries import Entry, OptimizerEntry, resolve
 from brahma.core.errors import EXIT_TERMINATED, ConfigError, PluginError
-from brahma.core.plugins import FIRST_PARTY, KINDS, PLUGINS_VARIABLE, Plugins, get_plugins, hook_name
+from brahma.core.plugins import (
+    FIRST_PARTY,
+    KINDS,
+    PLUGINS_VARIABLE,
+    Plugins,
+    SlowPlugin,
+    get_plugins,
+    hook_name,
+)
 from tests.plugin_factory import install_distribution, install_documented, plugin_site
 
 Install = Callable[..., Plugins]
@@ -216,6 +228,30 @@ def test_two_entries_of_one_name_are_refused_when_used_or_listed_and_not_before(
     with pytest.raises(PluginError, match="brought by two plugins"):
         plugins.entries("optimizer")
     assert plugins.entries("task") is not None
+
+
+@pytest.mark.parametrize("where", ["import", "hook"])
+def test_a_plugin_that_is_slow_is_named_with_its_seconds(install: Install, where: str) -> None:
+    install("quick", GOOD.format(name="quick"))
+    waits = GOOD.format(name="waits")
+    if where == "import":
+        waits = "import time; time.sleep(0.6)\n" + dedent(waits)
+    else:
+        waits = waits.replace("yield", "__import__('time').sleep(0.6)\n        yield")
+    plugins = install("waits", waits, version="2.5")
+    (slow,) = [each for each in plugins.slow if each.distribution == "waits"]
+    assert str(slow).startswith("waits (waits 2.5): takes 0.")
+    assert slow.seconds >= 0.6
+    assert plugins.find("optimizer", "waits").name == "waits"
+    (fact,) = [each for each in plugin_facts(plugins) if each.value == "slow" and "waits" in each.name]
+    assert fact.name == "waits 2.5"
+
+
+def test_the_list_names_slow_plugins(monkeypatch: pytest.MonkeyPatch) -> None:
+    slow = SlowPlugin("waits", "waits-plugin", "2.5", 0.75)
+    monkeypatch.setattr(get_plugins(), "slow", [slow])
+    shown = CliRunner().invoke(list_plugins, ["--kind", "backend"])
+    assert "slow plugin: waits (waits-plugin 2.5): takes 0.8 s to load" in shown.stderr
 
 
 def test_the_variable_chooses_which_plugins_load(install: Install, monkeypatch: pytest.MonkeyPatch) -> None:

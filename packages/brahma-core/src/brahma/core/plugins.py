@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import redirect_stdout
 from dataclasses import dataclass
@@ -129,17 +130,40 @@ class BrokenPlugin:
         return f"{self.name}{origin}: {self.error}"
 
 
+@dataclass(frozen=True)
+class SlowPlugin:
+    """A plugin that every command waits for.
+
+    Attributes:
+        seconds: to import it and to ask it what it brings.
+    """
+
+    name: str
+    distribution: str
+    version: str
+    seconds: float
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.distribution} {self.version}): takes {self.seconds:.1f} s to load"
+
+
+SLOW = 0.5
+"""Seconds of loading above which a plugin is named: it should import heavy libraries in its targets."""
+
+
 class Plugins:
     """Every entry that the installed plugins bring. Use `get_plugins()`; this reads the machine anew.
 
     Attributes:
         registrations: all entries, in the order of their distributions' names.
         broken: the plugins that were passed over.
+        slow: the ones that took long to load, the platform's own distributions aside.
     """
 
     def __init__(self) -> None:
         self.registrations: list[Registration] = []
         self.broken: list[BrokenPlugin] = []
+        self.slow: list[SlowPlugin] = []
         self._versions: dict[str, str] = {}
         self._manager = pluggy.PluginManager(hookspecs.PROJECT)
         self._manager.add_hookspecs(hookspecs)
@@ -268,6 +292,7 @@ class Plugins:
         distribution, version = _distribution(point), point.dist.version if point.dist else ""
         if distribution:
             self._versions[distribution] = version
+        began = time.perf_counter()
         try:
             with redirect_stdout(sys.stderr):  # what it prints is no data of the command
                 brought = list(self._entries_of(point))
@@ -275,6 +300,9 @@ class Plugins:
             check_stop(error)
             self.broken.append(BrokenPlugin(point.name, distribution, version, _describe(error)))
             return
+        seconds = time.perf_counter() - began
+        if seconds > SLOW and distribution not in DISTRIBUTIONS:
+            self.slow.append(SlowPlugin(point.name, distribution, version, seconds))
         self.registrations += [Registration(each, point.name, distribution, version) for each in brought]
 
     def _entries_of(self, point: EntryPoint) -> Iterator[Entry]:

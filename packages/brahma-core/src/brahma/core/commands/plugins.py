@@ -17,6 +17,8 @@ def list_plugins(kind: str | None) -> None:
     print_table(("KIND", "NAME", "FROM", "SUMMARY"), rows)
     for broken in plugins.broken:
         click.echo(f"broken plugin, passed over: {broken}", err=True)
+    for slow in plugins.slow:
+        click.echo(f"slow plugin: {slow}", err=True)
 
 
 def entry_rows(plugins: Plugins, kinds: list[str]) -> list[tuple[str, str, str, str]]:

@@ -34,6 +34,9 @@ def plugin_facts(plugins: Plugins) -> Iterator[Fact]:
         count = sum(each.distribution == name for each in plugins.registrations)
         if count:
             yield Fact(f"{name} {version}", "works", f"{count} entries")
+    for slow in plugins.slow:
+        told = f"takes {slow.seconds:.1f} s to load: every command waits for it"
+        yield Fact(f"{slow.distribution} {slow.version}", "slow", told)
     for broken in plugins.broken:
         yield Fact(f"{broken.distribution or broken.name} {broken.version}".strip(), "broken", broken.error)
 
