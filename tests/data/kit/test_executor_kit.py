@@ -158,7 +158,5 @@ OURS = [
 
 @pytest.mark.parametrize("name", OURS)
 def test_the_executors_of_our_own_pass(name: str) -> None:
-    options = {} if name == "slurm" else {"workers": 2}
-    if name == "slurm":
-        options = {"partition": "none"}
+    options: dict[str, object] = {"partition": "none"} if name == "slurm" else {"workers": 2}
     assert failed("executor", name, **options) == {}

@@ -34,15 +34,16 @@ ENTRIES = f"""
     def brahma_readers():
         for name in {NAMES}:
             yield ReaderEntry(
-                name=name, target=f"trial_readers:{{name}}", suffixes=(f".{{name}}",), sample="one\\ntwo\\nthree\\n",
-                summary="Of a test",
+                name=name, target=f"trial_readers:{{name}}", suffixes=(f".{{name}}",),
+                sample="one\\ntwo\\nthree\\n", summary="Of a test",
             )
         yield ReaderEntry(
-            name="taken", target="trial_readers:good2", suffixes=(".x.taken",), sample="a\\n", summary="Of a test"
+            name="taken", target="trial_readers:good2", suffixes=(".x.taken",),
+            sample="a\\n", summary="Of a test",
         )
         yield ReaderEntry(name="bare", target="trial_readers:good", suffixes=(".bare",), summary="Of a test")
         yield ReaderEntry(
-            name="taker", target="trial_readers:good", suffixes=(".sample.x.taken", "sample.x.taken"), summary="x"
+            name="taker", target="trial_readers:good", suffixes=("sample.x.taken",), summary="Of a test"
         )
 """
 READERS = """

@@ -40,10 +40,10 @@ def in_child(function: str, *args: Any) -> Any:
         raise RuntimeError(f"a process of its own took more than {_LIMIT} s") from error
     if done.returncode or not done.stdout:
         raise RuntimeError(f"a process of its own ended with status {done.returncode}")
-    answer, error = pickle.loads(done.stdout)
-    if error is not None:
-        raise error
-    return answer
+    found, failure = pickle.loads(done.stdout)
+    if failure is not None:
+        raise failure
+    return found
 
 
 def import_cost(module: str) -> tuple[float, list[str]]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import keyword
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from string import Template
+from typing import Any
 
 from brahma.core.errors import PluginError
 from brahma.core.kit.documented import Documented, documented
@@ -176,12 +177,9 @@ def _check_free(shown: Documented, old: Names, names: Names) -> None:
 def _usage(kind: str, names: Names) -> str:
     from brahma.core.kit.usage import fragment
 
-    entry_type = KINDS[kind]
-    more: Mapping[str, object] = {
-        "reader": {"suffixes": (f".{names.stem}",)},
-        "quantizer": {"formats": ()},
-    }.get(kind, {})
-    text = fragment(entry_type(name=names.entry, target=f"{names.module}:x", **more), {})
+    entry_type: Any = KINDS[kind]
+    more = {"reader": {"suffixes": (f".{names.stem}",)}, "quantizer": {"formats": ()}}
+    text = fragment(entry_type(name=names.entry, target=f"{names.module}:x", **more.get(kind, {})), {})
     language = "json" if text.startswith("{") else "python" if "Evaluator" in text else "bash"
     language = "yaml" if kind == "filter" else language
     return f"```{language}\n{text}\n```"

@@ -115,7 +115,7 @@ USES: Mapping[str, str] = {
     "quantizer": """def test_it_says_which_formats_it_has():
     from brahma.core.plugins import get_plugins
 
-    assert [each.bits for each in get_plugins().find("quantizer", "$entry").formats] == [8]
+    assert {each.bits for each in get_plugins().find("quantizer", "$entry").formats} == {8}
 """,
     "reader": """def test_a_data_set_reads_by_it(tmp_path):
     from brahma import Dataset

@@ -96,7 +96,7 @@ def runs_a_cleaning(subject: Subject) -> None:
     profile = subject.folder / "profile.json"
     profile.write_text('{"steps": ["whitespace", "exact_documents"]}')
     options = {} if subject.options is None else subject.options.model_dump(exclude_unset=True)
-    outputs = []
+    outputs: list[Path] = []
     for name, given in (("processes", {"workers": 1}), (subject.entry.name, options)):
         outputs.append(subject.folder / f"clean-{len(outputs)}.jsonl")
         report = clean(inputs, outputs[-1], profile=profile, executor=name, executor_options=given)

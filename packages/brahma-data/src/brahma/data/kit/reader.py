@@ -8,7 +8,7 @@ from typing import cast
 
 from brahma.core.entries import ReaderEntry
 from brahma.core.errors import BrahmaError
-from brahma.core.kit.checks import Check, CheckSkippedError, Subject, expect
+from brahma.core.kit.checks import Check, CheckFailedError, CheckSkippedError, Subject, expect
 from brahma.data.readers import Reader, ReadOptions
 from brahma.data.rows import BadRow, RawRow
 
@@ -19,7 +19,8 @@ def yields_rows(subject: Subject) -> None:
     rows = _rows(subject, path)
     expect(bool(rows), "the sample gives no row")
     for row in rows:
-        expect(isinstance(row, RawRow), f"it yields {row!r:.120}; wanted: RawRow")
+        if not isinstance(row, RawRow):
+            raise CheckFailedError(f"it yields {row!r:.120}; wanted: RawRow")
         expect(row.source == path, f"a row's `source` is {row.source!r}, not the path that was given")
         is_text = isinstance(row.value, str)
         is_object = isinstance(row.value, dict) and all(isinstance(key, str) for key in row.value)

@@ -12,7 +12,7 @@ ORDINARY = (
 PROTECTED = (
     "She often sends a large report to Anna Weber at anna.weber@example.org before the meeting begins.",
     "The small house near the station was certainly not worth $245,000 on 14/03/2021, said the doctor.",
-    "You usually run `make setup` in the folder /srv/data and then quickly read https://example.org/guide again.",
+    "You usually run `make setup` in the folder /srv/data and quickly read https://example.org/guide again.",
 )
 """Sentences with names, numbers, addresses and code in them."""
 LONG = " ".join(ORDINARY * 30)
