@@ -48,7 +48,9 @@ def add_quantizer(site: Path, name: str, *formats: str, module: str | None = Non
         + "    ))\n"
     )
     module = module or name
-    install_distribution(site, f"brahma-{module}", files={f"{module}.py": text}, entry_points={module: module})
+    install_distribution(
+        site, f"brahma-{module}", files={f"{module}.py": text}, entry_points={module: module}
+    )
 
 
 @pytest.fixture
@@ -99,7 +101,7 @@ def test_the_section_says_what_was_chosen_and_chooses_it_again() -> None:
 
 
 def test_options_are_those_of_the_named_quantizer() -> None:
-    quantizer = Choice(name="hqq", optimize=False)  # type: ignore[call-arg]
+    quantizer = Choice(name="hqq", optimize=False)
     chosen = choose(quantizer=quantizer)
     assert chosen.options is not None
     assert not chosen.options.optimize  # type: ignore[attr-defined]
@@ -108,7 +110,7 @@ def test_options_are_those_of_the_named_quantizer() -> None:
 
 def test_options_without_a_name_are_refused() -> None:
     with pytest.raises(ConfigError, match="not named") as caught:
-        choose(quantizer=Choice(name="auto", optimize=False))  # type: ignore[call-arg]
+        choose(quantizer=Choice(name="auto", optimize=False))
     assert "bitsandbytes, hqq" in str(caught.value.hint)
 
 
@@ -122,7 +124,10 @@ def test_bits_3_names_those_that_there_are() -> None:
     [
         ({"group_size": 100}, "32, 64, 128, 256, 512 or 1024"),
         ({"quantizer": "hqq", "group_size": 100}, "32, 64, 128, 256, 512, 1024, 2048 or 4096"),
-        ({"quantizer": "bitsandbytes", "bits": 8, "group_size": 128}, '"quantizer": "hqq", which can do this'),
+        (
+            {"quantizer": "bitsandbytes", "bits": 8, "group_size": 128},
+            '"quantizer": "hqq", which can do this',
+        ),
         ({"quantizer": "hqq", "double_quantization": True}, '"quantizer": "bitsandbytes", which can'),
         ({"bits": 8, "double_quantization": True}, "without double_quantization"),
         ({"type": "nf4", "bits": 8}, "without type"),

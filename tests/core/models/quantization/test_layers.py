@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -55,7 +54,9 @@ def test_whole_rows_fit_any_width() -> None:
     assert len(found.group_sizes) == 2 * 7
 
 
-@pytest.mark.parametrize("keys", [{"skip_modules": ["down_proj"]}, {"skip_modules": ["mlp.down_proj", "lm_head"]}])
+@pytest.mark.parametrize(
+    "keys", [{"skip_modules": ["down_proj"]}, {"skip_modules": ["mlp.down_proj", "lm_head"]}]
+)
 def test_skipped_layers_stay_and_do_not_count_as_strange(keys: dict[str, Any], caplog: Any) -> None:
     asked, whole = chosen(group_size=128, strict=True, **keys), model()
     with caplog.at_level(logging.WARNING):
@@ -122,7 +123,7 @@ def test_the_layers_that_gpt2_has_are_named() -> None:
 def test_a_weight_that_two_layers_share_stays() -> None:
     whole = model()
     first, second = (whole.get_submodule(f"model.layers.{i}.mlp.up_proj") for i in range(2))
-    second.weight = first.weight  # type: ignore[assignment]
+    second.weight = first.weight
     found = plan_layers(whole, chosen(group_size=64))
     assert found.left == dict.fromkeys(
         (f"model.layers.{i}.mlp.up_proj" for i in range(2)), "its weight is another layer's as well"
