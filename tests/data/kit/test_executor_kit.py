@@ -10,7 +10,19 @@ import pytest
 from brahma.core.kit import checks_of
 from tests.kit_site import failed, installed, outcomes
 
-NAMES = ("Good", "Scheduler", "Forgets", "Twice", "Early", "Mute", "Presses", "Stale", "Says", "Loses")
+NAMES = (
+    "Good",
+    "Elsewhere",
+    "Scheduler",
+    "Forgets",
+    "Twice",
+    "Early",
+    "Mute",
+    "Presses",
+    "Stale",
+    "Says",
+    "Loses",
+)
 ENTRIES = f"""
     from brahma.core.entries import ExecutorEntry
     from brahma.core.hookspecs import hookimpl
@@ -21,6 +33,8 @@ ENTRIES = f"""
             yield ExecutorEntry(name=name, target=f"trial_executors:{{name}}", summary="Of a test")
 """
 EXECUTORS = """
+    from brahma.core.errors import DeviceError
+
     class Good:
         def __init__(self, options):
             pass
@@ -33,6 +47,10 @@ EXECUTORS = """
         def do(self, stage, tasks):
             for task in tasks:
                 stage.run(task)
+
+    class Elsewhere(Good):
+        def run(self, stages, *, folder):
+            raise DeviceError("there is no cluster here", hint="x")
 
     class Scheduler(Good):
         def run(self, stages, *, folder):
@@ -143,8 +161,9 @@ def test_each_check_is_failed_by_an_executor_here() -> None:
     assert {check for _, check, _ in CASES} == {each.name for each in checks_of("executor")}
 
 
-def test_an_executor_that_hands_the_work_over_is_not_waited_for() -> None:
-    found = list(outcomes("executor", "Scheduler").values())[-5:]
+@pytest.mark.parametrize("name", ["Scheduler", "Elsewhere"])
+def test_an_executor_that_hands_the_work_over_or_cannot_work_here_is_not_tested(name: str) -> None:
+    found = list(outcomes("executor", name).values())[-5:]
     assert {outcome for outcome, _ in found} == {"skipped"}
 
 

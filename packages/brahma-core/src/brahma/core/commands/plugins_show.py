@@ -103,11 +103,11 @@ def _print(each: dict[str, Any]) -> None:
         ("from", f"{each['distribution']} {each['version']}, entry point {each['entry_point']}"),
         ("target", f"{each['target']} ({state})"),
         ("chosen by", each["chosen_by"]),
-        ("write", each["write"]),
     ]
     if len(each["brought_by"]) > 1:
         facts.insert(1, ("refused", f"brought by {' and '.join(each['brought_by'])}; uninstall one of them"))
     print_facts(facts)
+    click.echo(f"  write      {each['write']}")  # in one line, to be copied
     if each["options"]:
         click.echo()
         rows = [(o["name"], o["takes"], shown(o["default"]), o["does"]) for o in each["options"]]

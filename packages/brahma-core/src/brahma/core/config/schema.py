@@ -6,10 +6,12 @@ import json
 import math
 from collections.abc import Iterator
 from functools import cache
+from pathlib import Path
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from annotated_types import Ge, Gt, Le, Lt, MinLen
+from pydantic import Strict
 from pydantic.fields import FieldInfo
 
 from brahma.core.config.formats import KeyPath
@@ -98,6 +100,7 @@ _TYPE_WORDS = {
     int: "a whole number",
     float: "a number",
     str: "a string",
+    Path: "a path",
 }
 _PATTERN_WORDS = " of letters, digits, '.', '_' and '-' (at most 128, the first a letter or digit)"
 
@@ -115,7 +118,7 @@ def _bounds(metadata: list[Any]) -> str:
                 words.append(f"of at most {le}")
             case Lt(lt):
                 words.append(f"below {lt}")
-            case MinLen():
+            case MinLen() | Strict():
                 continue  # the value itself, "an empty list", says enough
             case _:
                 return _PATTERN_WORDS
