@@ -12,6 +12,8 @@ from brahma.core.models.quantization.contract import QuantizedLayers
 from brahma_hqq.linear import HqqLinear, packed
 from brahma_hqq.options import HqqOptions
 
+_CONSTANT = 1e-4
+"""The library's own bound."""
 _AT_ONCE = 2**22
 """Weights that the solver sees at once: it holds six float32 copies of them."""
 
@@ -70,14 +72,17 @@ class HqqQuantizer:
     def _solve(self, groups: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Codes, scales and zero points of float32 [G, n], each group first brought to the same size.
 
-        The library takes a group whose values span less than 1e-4 for a constant. A power of two is exact.
+        The library takes a group whose values span less than 1e-4 for a constant, and a wrong one where it
+        rounds zero points: that is done here. A power of two is exact.
         """
         size = torch.exp2(groups.abs().amax(1, keepdim=True).clamp_min(2.0**-100).log2().floor())
         scaled = groups / size
         codes, scale, zero = self._solver(scaled, self._optimize)
         if not bool(zero.isfinite().all()):  # on a GPU it searches in fp16, which far-off groups leave
             codes, scale, zero = self._solver(scaled, optimize=False)
-        codes = codes.to(torch.uint8)
+        constant = scaled.amax(1, keepdim=True) - scaled.amin(1, keepdim=True) <= _CONSTANT
+        scale = torch.where(constant, scaled.mean(1, keepdim=True), scale)
+        codes, zero = torch.where(constant, 1, codes).to(torch.uint8), torch.where(constant, 0, zero)
         whole = packed(codes) if self._settings.format.bits == 4 else codes
         return whole, (scale * size).to(torch.bfloat16), zero
 
