@@ -14,7 +14,14 @@ from brahma.core.config import Choice, Config
 from brahma.train.trackers import Trackers, open_trackers
 from tests.train.small_run import interrupted, train
 
-ROW = {"step": 3, "attempt": 1, "time": 1000.5, "train/loss": 2.5, "train/lr": None, "nonfinite": {}}
+ROW: dict[str, Any] = {
+    "step": 3,
+    "attempt": 1,
+    "time": 1000.5,
+    "train/loss": 2.5,
+    "train/lr": None,
+    "nonfinite": {},
+}
 
 
 @pytest.fixture(autouse=True)

@@ -16,7 +16,14 @@ from brahma.core.config import Choice, Config
 from brahma.core.errors import ConfigError
 from brahma.train.trackers import Trackers, open_trackers
 
-ROW = {"step": 3, "attempt": 1, "time": 1000.5, "train/loss": 2.5, "train/lr": None, "nonfinite": {}}
+ROW: dict[str, Any] = {
+    "step": 3,
+    "attempt": 1,
+    "time": 1000.5,
+    "train/loss": 2.5,
+    "train/lr": None,
+    "nonfinite": {},
+}
 _HEADER, _BLOCK = 7, 32768  # of the file, and of a record; LevelDB's log format
 
 
@@ -56,7 +63,7 @@ def records(path: Path) -> Iterator[Any]:
         held += data[at + _HEADER : at + _HEADER + length]
         at += _HEADER + length
         if kind in (1, 4):  # a whole record, or the last part of one
-            record = wandb_internal_pb2.Record()
+            record = wandb_internal_pb2.Record()  # type: ignore[attr-defined]  # made at import
             record.ParseFromString(held)
             held = b""
             yield record
@@ -66,6 +73,7 @@ def test_without_a_key_rows_are_stored_for_later_under_one_id(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     for step in (3, 4):
+        time.sleep(1.1)  # wandb names a folder by its second
         tracker = opened(tmp_path, project="harbour", tags=["chat"])
         tracker.log(step, ROW | {"step": step})
         tracker.close()

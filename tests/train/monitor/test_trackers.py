@@ -13,7 +13,7 @@ from brahma.core.errors import ConfigError, PluginError
 from brahma.core.plugins import Registration
 from brahma.train import trackers as module
 from brahma.train.monitor import METRICS, MetricsWriter, rewind
-from brahma.train.trackers import FakeTracker, TensorBoardTracker, Trackers, open_trackers
+from brahma.train.trackers import FakeTracker, Row, TensorBoardTracker, Trackers, open_trackers
 
 
 def curve(directory: Path, tag: str = "train/loss") -> list[tuple[int, float]]:
@@ -150,3 +150,36 @@ def test_a_tracker_that_cannot_be_opened_is_named_with_its_distribution(monkeypa
 def test_what_a_tracker_says_about_its_own_configuration_is_an_error(monkeypatch):
     with pytest.raises(ConfigError):
         open_with(FakePlugins(ConfigError("no such project")), monkeypatch, Choice(name="fake"))
+
+
+class Waits(FakeTracker):
+    """Takes its time by the clock of a test."""
+
+    def __init__(self, clock: list[float], seconds: float) -> None:
+        super().__init__()
+        self.clock = clock
+        self.seconds = seconds
+
+    def log(self, step: int, row: Row) -> None:
+        super().log(step, row)
+        self.clock[0] += self.seconds
+
+
+@pytest.mark.parametrize(
+    ("between", "taken", "named"),
+    [(1.0, 0.5, True), (10.0, 0.5, False), (0.01, 0.02, False)],
+    ids=["slow", "a small part", "a tiny model"],
+)
+def test_a_tracker_that_takes_much_of_the_time_is_named_once(
+    between: float, taken: float, named: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    clock = [0.0]
+    slow = Waits(clock, taken)
+    quick = FakeTracker()
+    trackers = Trackers({"slow (theirs 1.0)": slow, "quick (ours 1.0)": quick}, seconds=lambda: clock[0])
+    for step in range(1, 25):
+        clock[0] += between
+        trackers.log(step, {"step": step})
+    told = [record.getMessage() for record in caplog.records]
+    assert told == ["tracker slow (theirs 1.0) takes 33 % of the training's time"] * named
+    assert len(slow.rows) == len(quick.rows) == 24

@@ -10,7 +10,7 @@ import logging
 import os
 import socket
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -37,23 +37,56 @@ class Tracker(Protocol):
         """The run ends; called once."""
 
 
+_WINDOW = 5
+"""Rows after which it is looked at how long trackers take; the first row, which opens things, aside."""
+_SHARE = 0.1
+"""Part of a training's time above which a tracker is named."""
+_FREE = 0.25
+"""Seconds of a window that nobody misses: the steps of tiny models are shorter than a row."""
+
+
 class Trackers:
-    """Several trackers as one; the ones that raise are passed over.
+    """Several trackers as one; the ones that raise are passed over, the ones that are slow are named once.
 
     Args:
         trackers: by the name that a warning calls it, such as `tensorboard (brahma-train 0.1.0)`.
+        seconds: a clock.
     """
 
-    def __init__(self, trackers: Mapping[str, Tracker]) -> None:
+    def __init__(
+        self, trackers: Mapping[str, Tracker], *, seconds: Callable[[], float] = time.perf_counter
+    ) -> None:
         self._trackers = dict(trackers)
+        self._seconds = seconds
+        self._rows = 0
+        self._began = 0.0
+        self._taken = dict.fromkeys(trackers, 0.0)
 
     def log(self, step: int, row: Row) -> None:
+        """Hand a row to each."""
         for name, tracker in list(self._trackers.items()):
+            began = self._seconds()
             try:
                 tracker.log(step, row)
+                if name in self._taken:
+                    self._taken[name] += self._seconds() - began
             except Exception:  # a stranger's code: named in the log, and the run goes on
                 del self._trackers[name]
                 _log.warning("tracker %s failed at step %d and is passed over", name, step, exc_info=True)
+        self._look_at_the_time()
+
+    def _look_at_the_time(self) -> None:
+        """After each window of rows, name the trackers that took much of the time since the last one."""
+        if self._rows % _WINDOW == 0:
+            now = self._seconds()
+            for name, taken in list(self._taken.items()):
+                if self._rows and taken > max(_FREE, _SHARE * (now - self._began)):
+                    share = 100 * taken / (now - self._began)
+                    _log.warning("tracker %s takes %.0f %% of the training's time", name, share)
+                    del self._taken[name]  # said once
+            self._taken = dict.fromkeys(self._taken, 0.0)
+            self._began = now
+        self._rows += 1
 
     def close(self) -> None:
         for name, tracker in self._trackers.items():

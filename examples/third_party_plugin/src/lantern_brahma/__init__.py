@@ -1,0 +1,1 @@
+"""An optimizer, an augmenter and a tracker for Brahma."""
