@@ -147,7 +147,7 @@ def test_what_each_can_do_is_said() -> None:
     with pytest.raises(ConfigError) as caught:
         choose(group_size=100)
     assert "no installed quantizer can do 4 bits, groups of 100, on cpu" in caught.value.message
-    assert "hqq: 4 bits int4, groups of 32 to 4096, on cpu and cuda; 8 bits int8, whole rows" in str(
+    assert "bitsandbytes: 4 bits nf4 or fp4, groups of 32 to 1024, double quantization; 8 bits" in str(
         caught.value.why
     )
 

@@ -92,12 +92,19 @@ def choose_quantizer(section: QuantizationSection, device: str, where: str | Non
     raise _nobody(section, kind, found, place)
 
 
-def describe(form: QuantizedFormat) -> str:
-    """`4 bits nf4, groups of 32 to 4096, double quantization, on cpu and cuda`."""
-    parts = [f"{form.bits} bits {form.type}", _sizes(form.group_sizes)]
-    if form.double_quantization:
-        parts.append("double quantization")
-    return f"{', '.join(parts)}, on {' and '.join(form.devices)}"
+def describe(formats: Iterable[QuantizedFormat], device: str) -> str:
+    """What of it works on such a device: `4 bits nf4 or fp4, groups of 32 to 1024; 8 bits int8, whole rows`.
+
+    All of it, with the devices, where nothing works there.
+    """
+    known = list(formats)
+    here = [form for form in known if device in form.devices]
+    types: dict[tuple[int, str], list[str]] = {}
+    for form in here or known:
+        extra = ", double quantization" if form.double_quantization else ""
+        extra += "" if here else f", on {' and '.join(form.devices)}"
+        types.setdefault((form.bits, f"{_sizes(form.group_sizes)}{extra}"), []).append(form.type)
+    return "; ".join(f"{bits} bits {' or '.join(names)}, {rest}" for (bits, rest), names in types.items())
 
 
 def _candidates(section: QuantizationSection, place: str) -> list[Registration]:
@@ -209,9 +216,7 @@ def _nobody(section: QuantizationSection, kind: str, found: list[Registration], 
     name = section.quantizer.name
     who = "no installed quantizer" if name == "auto" else f"the quantizer {name!r}"
     verb = "can do" if name == "auto" else "cannot do"
-    abilities = [
-        f"{each.entry.name}: {'; '.join(describe(form) for form in _formats(each))}" for each in found
-    ]
+    abilities = [f"{each.entry.name}: {describe(_formats(each), kind)}" for each in found]
     return ConfigError(
         f"{who} {verb} {_asked(section, kind)}",
         where=place,
