@@ -167,6 +167,7 @@ def test_a_plugin_that_cannot_be_imported_is_explained_and_ends_with_1(site: Pat
         (("good", "--kind", "metric", "--option", 'share="x"'), "share: expected a number"),
         (("shown", "--option", "share=1"), "'shown' brings 4 entries"),
         (("bad", "--sample", __file__), "a metric reads no sample"),
+        (("text", "--sample", "absent.txt"), "there is no such file"),
     ],
 )
 def test_a_mistake_in_an_option_is_the_users(args: tuple[str, ...], error: str) -> None:

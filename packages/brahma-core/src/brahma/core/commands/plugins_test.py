@@ -31,7 +31,7 @@ _COLOURS = {"passed": "good", "failed": "error", "skipped": "warning"}
 @click.option("--option", multiple=True, metavar="KEY=VALUE", help="An option of the entry; may be repeated.")
 @click.option(
     "--sample",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=click.Path(path_type=Path),
     metavar="FILE",
     help="A small file that a reader is tested with, where its entry gives none.",
 )
@@ -127,6 +127,10 @@ def _with_sample(registration: Registration, sample: Path | None) -> Registratio
     if registration.entry.kind != "reader":
         raise ConfigError(
             f"a {registration.entry.kind} reads no sample", where="--sample", hint="Leave --sample out"
+        )
+    if not sample.is_file():
+        raise ConfigError(
+            "there is no such file", where=str(sample), hint="Name a file of the reader's format"
         )
     entry: Any = registration.entry
     return replace(registration, entry=replace(entry, sample=sample.read_bytes()))
