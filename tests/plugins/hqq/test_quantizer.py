@@ -39,7 +39,7 @@ def made(linear: nn.Linear, group: int | None, maker: HqqQuantizer | None = None
 
 def lost(linear: nn.Linear, layer: HqqLinear) -> float:
     weight = linear.weight.detach()
-    return float((layer.weight().float() - weight).norm() / weight.norm())
+    return float((layer.dequantized().float() - weight).norm() / weight.norm())
 
 
 @pytest.mark.parametrize(("bits", "most"), [(4, 0.105), (8, 0.0075)])
@@ -105,8 +105,8 @@ def test_weights_far_from_zero_and_constant_ones_stay_finite(bits: int) -> None:
         linear.weight[1] = -3.0
     layer = made(linear, 64, quantizer(bits))
     assert lost(linear, layer) < 1e-2
-    assert not layer.weight()[0].any()
-    assert torch.allclose(layer.weight()[1], torch.tensor(-3.0), rtol=5e-3)
+    assert not layer.dequantized()[0].any()
+    assert torch.allclose(layer.dequantized()[1], torch.tensor(-3.0), rtol=5e-3)
 
 
 def test_two_codes_a_byte_and_back() -> None:
@@ -119,7 +119,7 @@ def test_the_output_has_the_dtype_of_the_input() -> None:
     x = torch.randn(2, 3, 256)
     assert layer(x).dtype == torch.float32
     assert torch.equal(layer(x), layer(x.bfloat16()).float())
-    assert layer.weight().dtype == torch.bfloat16
+    assert layer.dequantized().dtype == torch.bfloat16
 
 
 def test_a_trained_bias_gets_its_gradient() -> None:
@@ -134,9 +134,9 @@ def test_a_trained_bias_gets_its_gradient() -> None:
 
 def test_another_precision_of_the_model_leaves_its_layers_exact() -> None:
     layer = made(gaussian(), 64)
-    before = layer.weight()
+    before = layer.dequantized()
     layer.to(torch.bfloat16).half().double()
-    assert torch.equal(layer.weight(), before)
+    assert torch.equal(layer.dequantized(), before)
     assert layer.scale.dtype == torch.bfloat16
     assert layer.zero.dtype == torch.float16
 

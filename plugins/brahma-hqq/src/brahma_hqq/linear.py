@@ -55,7 +55,7 @@ class HqqLinear(nn.Module):
         product: Tensor = _Product.apply(given, bias, self.codes, self.scale, self.zero, self.shape)  # type: ignore[no-untyped-call]
         return product.to(x.dtype)
 
-    def weight(self) -> Tensor:
+    def dequantized(self) -> Tensor:
         """[out, in], in the compute dtype."""
         return _weight(self.codes, self.scale, self.zero, self.shape, self.compute_dtype)
 

@@ -40,7 +40,7 @@ class HqqQuantizer:
         return self._layer(codes, scale, _halved(zero), bias, width, linear.out_features)
 
     def dequantize(self, layer: nn.Module) -> Tensor:
-        return _own(layer).weight()
+        return _own(layer).dequantized()
 
     def tensors(self, layer: nn.Module) -> dict[str, Tensor]:
         return dict(_own(layer).state_dict())

@@ -16,8 +16,10 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 
+from brahma.core.config.sections import LoraSection
 from brahma.core.errors import ModelError, PluginError
 from brahma.core.models import load_model
+from brahma.core.models.adapters import attach
 from brahma.core.models.quantization import (
     dequantize_model,
     dequantized,
@@ -317,3 +319,15 @@ def test_a_strangers_mistakes_are_named(site: Path, folder: Path, body: str, mes
         load_quantized(folder, chosen("bad"), dtype=torch.float32)
     assert message in caught.value.message
     assert "brahma-bad" in str(caught.value.hint)
+
+
+@pytest.mark.parametrize("quantizer", ["hqq", "rounding"])
+def test_adapters_come_on_layers_that_peft_does_not_know(site: Path, folder: Path, quantizer: str) -> None:
+    install_documented(site, "quantizer")
+    model, _ = load_quantized(folder, chosen(quantizer, bits=8, group_size=64), dtype=torch.bfloat16)
+    before = logits(model)
+    attach(model, LoraSection(r=4), base_model=str(folder), seed=0)
+    trained = [p for p in model.parameters() if p.requires_grad]
+    assert len(trained) == 2 * 2 * 7
+    assert {p.dtype for p in trained} == {torch.bfloat16}
+    assert torch.equal(logits(model), before)  # B is zero

@@ -175,13 +175,13 @@ def brahma_quantizers() -> Iterable[QuantizerEntry]:  # type: ignore[empty-body]
                 self.bias = bias
                 self.in_features, self.out_features, self.dtype = in_features, out_features, dtype
 
-            def weight(self):
+            def dequantized(self):
                 weight = self.codes * self.scale
                 return weight.view(self.out_features, self.in_features).to(self.dtype)
 
             def forward(self, x):
                 bias = None if self.bias is None else self.bias.to(self.dtype)
-                return nn.functional.linear(x.to(self.dtype), self.weight(), bias).to(x.dtype)
+                return nn.functional.linear(x.to(self.dtype), self.dequantized(), bias).to(x.dtype)
 
         class Rounding:
             def __init__(self, settings, options):
@@ -200,7 +200,7 @@ def brahma_quantizers() -> Iterable[QuantizerEntry]:  # type: ignore[empty-body]
                 return layer.to(self.settings.device)
 
             def dequantize(self, layer):
-                return layer.weight()
+                return layer.dequantized()
 
             def tensors(self, layer):
                 return dict(layer.state_dict())

@@ -42,6 +42,8 @@ class Quantizer(Protocol):
             linear: weight [out, in] on any device; nothing else keeps it alive. Its bias is a parameter that
                 may be trained, or None: the layer has the same one.
             group_size: weights of a row that share a scale, a divisor of its width; None: the whole row.
+
+        A `weight` of the layer, if it has one, is a tensor: peft asks it where the adapter belongs.
         """
 
     def dequantize(self, layer: nn.Module) -> Tensor:

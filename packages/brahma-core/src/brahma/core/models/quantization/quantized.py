@@ -53,6 +53,7 @@ class Maker:
             compute_dtype=dtype if asked == "auto" else cast(torch.dtype, getattr(torch, asked)),
             device=device,
         )
+        self._dtype, self._device = settings.compute_dtype, device
         self._registration = chosen.registration
         target: Any = get_plugins().load("quantizer", chosen.entry.name, "quantization.quantizer")
         try:
@@ -82,6 +83,8 @@ class Maker:
             raise self._wrong(f"{name}: its layer's bias is not the linear layer's")
         mark = Quantized(self._quantizer, group_size, linear.in_features, linear.out_features)
         setattr(layer, _MARK, mark)
+        if not hasattr(layer, "weight"):  # peft asks one for device and dtype of the adapter
+            setattr(layer, "qweight", torch.empty(0, dtype=self._dtype, device=self._device))  # noqa: B010
         layer.requires_grad_(False)
         layer.train(False)
         return layer
