@@ -36,7 +36,14 @@ COMMANDS = [
     if each.entry.kind == "command" and each.distribution in DISTRIBUTIONS
 ]
 
-PRIVATE_ERRORS = {"DuplicateKeyError", "FormatError", "NotConvertibleError", "WouldLoseError"}
+PRIVATE_ERRORS = {
+    "CheckFailedError",
+    "CheckSkippedError",
+    "DuplicateKeyError",
+    "FormatError",
+    "NotConvertibleError",
+    "WouldLoseError",
+}
 """Exceptions that never reach a user."""
 
 

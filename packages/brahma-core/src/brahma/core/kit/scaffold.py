@@ -178,7 +178,10 @@ def _usage(kind: str, names: Names) -> str:
     from brahma.core.kit.usage import fragment
 
     entry_type: Any = KINDS[kind]
-    more = {"reader": {"suffixes": (f".{names.stem}",)}, "quantizer": {"formats": ()}}
+    more: dict[str, dict[str, Any]] = {
+        "reader": {"suffixes": (f".{names.stem}",)},
+        "quantizer": {"formats": ()},
+    }
     text = fragment(entry_type(name=names.entry, target=f"{names.module}:x", **more.get(kind, {})), {})
     language = "json" if text.startswith("{") else "python" if "Evaluator" in text else "bash"
     language = "yaml" if kind == "filter" else language
