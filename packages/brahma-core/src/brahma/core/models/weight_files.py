@@ -7,6 +7,7 @@ import json
 import os
 import struct
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -94,10 +95,22 @@ def _header(file: Path) -> tuple[dict[str, Any], int]:
 def weights_sha256(path: str | Path) -> str:
     """A SHA-256 over names, shapes and bytes of all tensors: the same however they are cut into files.
 
+    Files that have not changed since this process read them are not read again.
+
     Raises:
         ModelError: there are no safetensors, or they are damaged.
     """
-    tensors = stored_tensors(weight_files(path))
+    return _sha256(tuple((file, _identity(file)) for file in weight_files(path)))
+
+
+def _identity(file: Path) -> tuple[int, ...]:
+    found = file.stat()
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
+
+
+@lru_cache(maxsize=64)
+def _sha256(files: tuple[tuple[Path, tuple[int, ...]], ...]) -> str:
+    tensors = stored_tensors([file for file, _ in files])
     digest = hashlib.sha256()
     with progress("reading the base model's weights"):
         for name, tensor in sorted(tensors.items()):

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+import warnings
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
-from safetensors.torch import load_file
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from brahma.core.config.sections import LoraSection
+from brahma.core.error_text import first_line
 from brahma.core.errors import ModelError
 from brahma.core.models.adapters.fused import fuse
+from brahma.core.models.adapters.reading import read_config, read_weights
 from brahma.core.models.adapters.record import ADAPTER_CONFIG, ADAPTER_WEIGHTS
-from brahma.core.models.adapters.targets import check_modules, target_names
+from brahma.core.models.adapters.stacking import check_together
+from brahma.core.models.adapters.targets import check_modules, ends_with_any, module_name, target_names
 from brahma.core.models.quantization import is_quantized
 from brahma.core.progress import progress
 
@@ -26,6 +29,9 @@ if TYPE_CHECKING:
 
 TRAINED = "default"
 """Name of the adapter that is trained; peft's own."""
+
+_BELOW = "below_"
+"""Names of those below it."""
 
 
 @dataclass(frozen=True)
@@ -101,9 +107,9 @@ def attach(
         use_dora=section.dora,
         modules_to_save=section.modules_to_save,
         base_model_name_or_path=base_model,
-        trainable_token_indices=_trainable_rows(model, new_rows),
+        trainable_token_indices=_trainable_rows(model, new_rows, section.modules_to_save or ()),
     )
-    return _attached(model, config, seed, stack)
+    return _attached(model, config, seed, stack, called="lora_config")
 
 
 def continue_from(model: PreTrainedModel, folder: str | Path, *, stack: Sequence[str | Path] = ()) -> Adapter:
@@ -112,36 +118,86 @@ def continue_from(model: PreTrainedModel, folder: str | Path, *, stack: Sequence
     Raises:
         ModelError: one cannot be read, or is not of this model's layers.
     """
-    adapter = _attached(model, read_config(folder), 0, stack)
+    adapter = _attached(model, read_config(folder), 0, stack, called=str(folder))
     _fill(adapter, folder)
     return adapter
 
 
-def read_config(folder: str | Path) -> LoraConfig:
-    """The configuration of a stored adapter.
+def _attached(
+    model: PreTrainedModel, config: LoraConfig, seed: int, stack: Sequence[str | Path], called: str
+) -> Adapter:
+    """The adapters below, filled, and the one that is trained, which is not.
+
+    Args:
+        called: what the latter is called in errors.
+    """
+    below = {f"{_BELOW}{number}": folder for number, folder in enumerate(stack)}
+    configs = {name: read_config(folder) for name, folder in below.items()}
+    embeddings = (model.get_input_embeddings(), model.get_output_embeddings())
+    check_together(
+        {str(below[name]): each for name, each in configs.items()} | {called: config},
+        [module_name(model, each) for each in embeddings if each is not None],
+    )
+    with progress("attaching adapters"), torch.random.fork_rng(devices=[]), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of old names inside libraries, and of ties, which a merge unties
+        torch.manual_seed(seed)
+        wrapped, trained = _wrapped(model, configs | {TRAINED: config}, called)
+    adapters = {
+        name: Adapter(model, wrapped, _stored_names(model, wrapped, name)) for name in (*below, TRAINED)
+    }
+    for name, folder in below.items():
+        _fill(adapters[name], folder)
+    stored = set(adapters[TRAINED].names.values())
+    if unsaved := sorted(trained - stored):
+        raise ModelError(
+            f"{unsaved[0]} would be trained and not stored",
+            where=called,
+            why="peft does not write it into the adapter's file",
+            hint="leave it out of modules_to_save and target_modules",
+        )
+    for name, parameter in model.named_parameters():
+        parameter.requires_grad_(name in stored)
+        if any(name in each.names.values() for each in adapters.values()):
+            parameter.data = parameter.data.to(model.dtype)
+    fuse(model)
+    return adapters[TRAINED]
+
+
+def _wrapped(model: PreTrainedModel, configs: Mapping[str, LoraConfig], called: str) -> tuple[Any, set[str]]:
+    """The model under peft's wrapper with all adapters active, and the parameters that peft trains of the last.
 
     Raises:
-        ModelError: there is none, or it is no LoRA.
+        ModelError: peft refuses one.
     """
-    from peft import LoraConfig, PeftConfig
+    from peft import get_peft_model
+    from peft.tuners.lora import LoraLayer
+    from peft.utils.other import AuxiliaryTrainingWrapper
 
+    wrapped: Any = None
+    kinds = _quantized_kinds(model)
     try:
-        config = PeftConfig.from_pretrained(str(folder))
-    except (OSError, ValueError, TypeError, KeyError) as error:
+        for name, config in configs.items():
+            config._register_custom_module(kinds)
+            model.requires_grad_(False)  # peft leaves the biases of an earlier one trainable
+            if wrapped is None:
+                wrapped = get_peft_model(model, config, adapter_name=name, autocast_adapter_dtype=False)
+            else:
+                wrapped.add_adapter(name, config, autocast_adapter_dtype=False)
+    except (ValueError, TypeError, IndexError, NotImplementedError) as error:
         raise ModelError(
-            "the adapter cannot be read",
-            where=str(folder),
-            why=str(error).splitlines()[0],
-            hint=f"name a folder with {ADAPTER_CONFIG} and {ADAPTER_WEIGHTS}",
+            f"the adapter does not fit {type(model).__name__}",
+            where=called,
+            why=first_line(error),
+            hint="use the base model that it was trained on",
         ) from error
-    if not isinstance(config, LoraConfig):
-        raise ModelError(
-            f"the adapter is {config.peft_type}, not LoRA",
-            where=str(folder),
-            hint="only LoRA adapters (DoRA and rsLoRA among them) are loaded",
-        )
-    config.inference_mode = False
-    return config
+    wrapped.base_model.set_adapter(list(configs)[-1])
+    trained = {name for name, parameter in model.named_parameters() if parameter.requires_grad}
+    for module in model.modules():
+        if isinstance(module, AuxiliaryTrainingWrapper):  # it has some of the adapters
+            module.set_adapter([name for name in configs if name in module._get_available_adapters()])
+        elif isinstance(module, LoraLayer):
+            module.set_adapter(list(configs))
+    return wrapped, trained
 
 
 def _fill(adapter: Adapter, folder: str | Path) -> None:
@@ -150,61 +206,33 @@ def _fill(adapter: Adapter, folder: str | Path) -> None:
     Raises:
         ModelError: the file is missing or damaged, or holds another adapter's tensors.
     """
-    file = Path(folder) / ADAPTER_WEIGHTS
-    try:
-        wrong = adapter.load(load_file(file))
-    except Exception as error:  # safetensors raises a type of its own for a damaged file
-        raise ModelError(
-            "the adapter's weights cannot be read",
-            where=str(file),
-            why=f"{type(error).__name__}: {error}".splitlines()[0],
-            hint="copy them again; weights in pickle files (.bin) are not loaded",
-        ) from error
+    tensors = read_weights(folder)
+    shapes = {name: tuple(tensor.shape) for name, tensor in adapter.tensors().items()}
+    wrong = adapter.load(tensors)
     if wrong:
+        name = wrong[0]
+        found = f"{name} is {tuple(tensors[name].shape)}" if name in tensors else f"it has no {name}"
+        own = f"{shapes[name]}" if name in shapes else "none of that name"
         raise ModelError(
-            "the adapter is not one of this model",
-            where=str(file),
-            why=f"{len(wrong)} tensors do not fit, {wrong[0]} first",
+            f"the adapter is not one of this {type(adapter.model).__name__}",
+            where=str(Path(folder) / ADAPTER_WEIGHTS),
+            why=f"{len(wrong)} tensors do not fit: {found}, and the model takes {own}",
             hint="use the base model that it was trained on",
         )
-
-
-def _attached(
-    model: PreTrainedModel, config: LoraConfig, seed: int, stack: Sequence[str | Path] = ()
-) -> Adapter:
-    from peft import get_peft_model
-
-    below = {f"below_{number}": folder for number, folder in enumerate(stack)}
-    configs = {name: read_config(folder) for name, folder in below.items()} | {TRAINED: config}
-    wrapped: Any = None
-    with progress("attaching adapters"), torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        for name, each in configs.items():
-            each._register_custom_module(_quantized_kinds(model))
-            if wrapped is None:
-                wrapped = get_peft_model(model, each, adapter_name=name, autocast_adapter_dtype=False)
-            else:
-                wrapped.add_adapter(name, each, autocast_adapter_dtype=False)
-    wrapped.base_model.set_adapter(list(configs))
-    adapters = {name: Adapter(model, wrapped, _stored_names(model, wrapped, name)) for name in configs}
-    for name, folder in below.items():
-        _fill(adapters[name], folder)
-    trained = set(adapters[TRAINED].names.values())
-    for name, parameter in model.named_parameters():
-        parameter.requires_grad_(name in trained)
-        if name in trained or "below_" in name:
-            parameter.data = parameter.data.to(model.dtype)
-    fuse(model)
-    return adapters[TRAINED]
 
 
 def _stored_names(model: PreTrainedModel, wrapped: Any, adapter: str) -> dict[str, str]:
     """The names under which peft stores an adapter's tensors -> those of the model's parameters."""
     from peft import get_peft_model_state_dict
+    from peft.utils.other import TrainableTokensWrapper
 
-    stored = get_peft_model_state_dict(wrapped, adapter_name=adapter, save_embedding_layers=False)
+    state = wrapped.state_dict()
+    for name, module in wrapped.named_modules():  # peft asks each for rows of each adapter
+        if isinstance(module, TrainableTokensWrapper) and adapter not in module._get_available_adapters():
+            state[f"{name}.token_adapter.trainable_tokens_delta.{adapter}"] = None
+    stored = get_peft_model_state_dict(wrapped, state, adapter, save_embedding_layers=False)
     places = {parameter.data_ptr(): name for name, parameter in model.named_parameters()}
-    return {name: places[tensor.data_ptr()] for name, tensor in stored.items()}
+    return {name: places[tensor.data_ptr()] for name, tensor in stored.items() if tensor is not None}
 
 
 def _quantized_kinds(model: PreTrainedModel) -> dict[type[nn.Module], type[nn.Module]]:
@@ -214,10 +242,25 @@ def _quantized_kinds(model: PreTrainedModel) -> dict[type[nn.Module], type[nn.Mo
     return {type(module): LoraLinear for module in model.modules() if is_quantized(module)}
 
 
-def _trainable_rows(model: PreTrainedModel, rows: Sequence[int]) -> dict[str, list[int]] | None:
+def _trainable_rows(
+    model: PreTrainedModel, rows: Sequence[int], saved: Collection[str]
+) -> dict[str, list[int]] | None:
+    """The rows to be trained of embedding and head; not of one that is trained whole.
+
+    Raises:
+        ModelError: the two are tied, and one of them is trained whole.
+    """
     if not rows:
         return None
-    names = {id(module): name for name, module in model.named_modules()}
     embedding, head = model.get_input_embeddings(), model.get_output_embeddings()
-    places = [embedding] if head is None or head.weight is embedding.weight else [embedding, head]
-    return {names[id(place)]: sorted(rows) for place in places}
+    tied = head is not None and head.weight is embedding.weight
+    places = [embedding] if head is None or tied else [embedding, head]
+    names = {module_name(model, place): place for place in places}
+    whole = [name for name in names if ends_with_any(name, saved)]
+    if tied and (whole or ends_with_any(module_name(model, head), saved)):
+        raise ModelError(
+            "new tokens stand beside an embedding that is trained whole, and tied to the head",
+            where="lora_config.modules_to_save",
+            hint="leave embedding and head out of modules_to_save: the rows of the new tokens are trained",
+        )
+    return {name: sorted(rows) for name in names if name not in whole} or None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -10,7 +11,8 @@ from transformers import PreTrainedModel
 from brahma.core.config.sections import QuantizationSection
 from brahma.core.errors import ModelError
 from brahma.core.models.adapters.attaching import Adapter, continue_from
-from brahma.core.models.adapters.record import ADAPTER_CONFIG, AdapterRecord, read_record
+from brahma.core.models.adapters.reading import read_config, trained_rows
+from brahma.core.models.adapters.record import ADAPTER_CONFIG, RECORD, AdapterRecord, read_record
 from brahma.core.models.weight_files import weights_sha256
 
 
@@ -22,6 +24,7 @@ def is_adapter(path: str | Path) -> bool:
 def load_adapted(
     folder: str | Path,
     *,
+    base_model: str | None = None,
     dtype: torch.dtype | None = None,
     device: torch.device | str | None = None,
     trust_remote_code: bool = False,
@@ -30,17 +33,21 @@ def load_adapted(
     """The base that an adapter names, quantized as it was, with the adapter and those below it.
 
     Args:
+        base_model: where the base is now, in place of the one that the record names.
         dtype: of both; None: what the adapter was trained in.
 
     Raises:
         ModelError: the base is gone or another one than the adapter was trained on, or a file is damaged.
     """
+    config = read_config(folder)  # what is no LoRA is told before the base is read
     record = read_record(folder)
-    check_base(record, folder)
+    check_base(record, folder, base_model)
+    record = replace(record, base_model=base_model or record.base_model)
     dtype = dtype or (getattr(torch, record.dtype) if record.dtype else None)
     model = _load_base(record, dtype, device, trust_remote_code, attention)
-    if record.rows is not None:
-        model.resize_token_embeddings(record.rows, mean_resizing=False)
+    needed = max(record.rows or 0, *(row + 1 for row in trained_rows(config)), 0)
+    if needed > model.get_input_embeddings().weight.shape[0]:
+        model.resize_token_embeddings(needed, mean_resizing=False)
     adapter = continue_from(model, folder, stack=[each.path for each in record.stack])
     model.requires_grad_(False)
     torch.nn.Module.to(model, device)
@@ -54,20 +61,46 @@ def check_base(record: AdapterRecord, folder: str | Path, base_model: str | None
         base_model: to be used in place of the one that the record names.
 
     Raises:
-        ModelError: naming both.
+        ModelError: naming both, or what is gone.
     """
-    expected = [(each.path, each.sha256) for each in record.stack]
-    if record.base_sha256 is not None:
-        expected.insert(0, (base_model or record.base_model, record.base_sha256))
-    for path, sha256 in expected:
-        if weights_sha256(path) != sha256:
+    base = base_model or record.base_model
+    found = _weights_of(base, folder, given=base_model is not None)
+    if record.base_sha256 is not None and record.base_sha256 != found:
+        raise ModelError(
+            "the adapter belongs to another base model",
+            where=str(folder),
+            why=f"it was trained on {record.base_model} (SHA-256 {record.base_sha256[:12]}…), and the "
+            f"weights of {base} are others ({found[:12]}…)",
+            hint="name the base that it was trained on, or train a new adapter on this one",
+        )
+    for below in record.stack:
+        if _weights_of(below.path, folder, given=False) != below.sha256:
             raise ModelError(
-                "the adapter belongs to another base model",
+                "an adapter below this one has changed",
                 where=str(folder),
-                why=f"the weights of {path} are not those that it was trained on ({record.base_model}, "
-                f"SHA-256 {sha256[:12]}…)",
-                hint="name the base that it was trained on, or train a new adapter on this one",
+                why=f"the weights of {below.path} are not those that it was trained on top of",
+                hint="put the old one back, or train this one again",
             )
+
+
+def _weights_of(path: str, folder: str | Path, *, given: bool) -> str:
+    """Their SHA-256.
+
+    Args:
+        given: the user named it; else the record of the adapter in `folder` does.
+    """
+    try:
+        return weights_sha256(path)
+    except ModelError as error:
+        if given or Path(path).is_dir():
+            raise
+        raise ModelError(
+            "what the adapter was trained on is not where it was",
+            where=str(folder),
+            why=f"{path}: {error.why or error.message}",
+            hint=f'write its new place into {Path(folder) / RECORD}, as "base_model" or in "stack"; '
+            "brahma merge takes --base",
+        ) from error
 
 
 def _load_base(

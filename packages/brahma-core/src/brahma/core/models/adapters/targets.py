@@ -56,6 +56,16 @@ def linear_layers(model: PreTrainedModel) -> list[str]:
     ]
 
 
+def module_name(model: PreTrainedModel, module: nn.Module) -> str:
+    """What the model calls one of its modules."""
+    return next(name for name, each in model.named_modules() if each is module)
+
+
+def ends_with_any(name: str, ends: Iterable[str]) -> bool:
+    """Whether a name is meant by one of these, as configurations name modules."""
+    return any(_ends(name, end) for end in ends)
+
+
 def _ends(name: str, end: str) -> bool:
     return name == end or name.endswith(f".{end}")
 
