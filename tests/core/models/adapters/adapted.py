@@ -31,7 +31,8 @@ NF4: dict[str, Any] = {"bits": 4, "group_size": 32, "type": "nf4"}
 
 def base_model(folder: Path, dtype: torch.dtype = torch.float32, **changes: Any) -> Path:
     """A Llama with biases in its attention, as transformers saves it."""
-    llama(**{"attention_bias": True, "intermediate_size": 64, **changes}).to(dtype).save_pretrained(folder)
+    model: Any = llama(**{"attention_bias": True, "intermediate_size": 64, **changes})
+    model.to(dtype).save_pretrained(folder)
     return folder
 
 

@@ -65,7 +65,8 @@ def test_what_is_written_is_a_plain_model(kind: str, base: Path, tmp_path: Path,
     assert "lora" not in text
     assert "peft" not in text
     assert "base_layer" not in text
-    plain, report = AutoModelForCausalLM.from_pretrained(saved, output_loading_info=True)
+    loaded: Any = AutoModelForCausalLM.from_pretrained(saved, output_loading_info=True)
+    plain, report = loaded
     assert not any(report.values())
     given = ids(VOCAB + KINDS[kind].get("new_rows", 0))
     assert torch.equal(logits(plain, given), logits(merged.model, given))

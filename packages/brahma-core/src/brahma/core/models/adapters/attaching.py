@@ -1,4 +1,4 @@
-"""Adapters attached to a model in memory, through peft: the model stays the transformers model that it was."""
+"""Adapters on a model in memory, through peft: the model stays the transformers model that it was."""
 
 from __future__ import annotations
 
@@ -164,7 +164,7 @@ def _attached(
 
 
 def _wrapped(model: PreTrainedModel, configs: Mapping[str, LoraConfig], called: str) -> tuple[Any, set[str]]:
-    """The model under peft's wrapper with all adapters active, and the parameters that peft trains of the last.
+    """The model under peft's wrapper, all adapters active; and the parameters that peft trains of the last.
 
     Raises:
         ModelError: peft refuses one.

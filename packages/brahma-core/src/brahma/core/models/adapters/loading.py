@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from transformers import PreTrainedModel
@@ -46,7 +47,8 @@ def load_adapted(
     dtype = dtype or (getattr(torch, record.dtype) if record.dtype else None)
     model = _load_base(record, dtype, device, trust_remote_code, attention)
     needed = max(record.rows or 0, *(row + 1 for row in trained_rows(config)), 0)
-    if needed > model.get_input_embeddings().weight.shape[0]:
+    embedding: Any = model.get_input_embeddings()
+    if needed > embedding.weight.shape[0]:
         model.resize_token_embeddings(needed, mean_resizing=False)
     adapter = continue_from(model, folder, stack=[each.path for each in record.stack])
     model.requires_grad_(False)

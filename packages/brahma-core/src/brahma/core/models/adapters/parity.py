@@ -1,8 +1,8 @@
 """Whether two models compute the same, as far as their precision tells.
 
-How far logits may lie apart is measured on the model itself: each linear layer's output is shifted by one unit
-in the last place, up or down at random, and what that does to the logits is the precision's error. A merge
-rounds each weight once, so it should do about as much.
+How far logits may lie apart is measured on the model itself: each linear layer's output is shifted by one
+unit in the last place, up or down at random, and what that does to the logits is the precision's error. A
+merge rounds each weight once, so it should do about as much.
 """
 
 from __future__ import annotations

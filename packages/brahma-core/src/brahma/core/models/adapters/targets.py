@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from torch import nn
 from transformers import PreTrainedModel
@@ -58,7 +58,8 @@ def linear_layers(model: PreTrainedModel) -> list[str]:
 
 def module_name(model: PreTrainedModel, module: nn.Module) -> str:
     """What the model calls one of its modules."""
-    return next(name for name, each in model.named_modules() if each is module)
+    names: Iterator[str] = (name for name, each in model.named_modules() if each is module)
+    return next(names)
 
 
 def ends_with_any(name: str, ends: Iterable[str]) -> bool:
