@@ -138,6 +138,13 @@ def test_without_borders_all_tokens_are_one_document() -> None:
     assert torch.allclose(found, dense((q, k, v), [9]), atol=1e-6)
 
 
+def test_borders_are_found_by_positions_where_a_model_hands_on_nothing_else() -> None:
+    q, k, v = qkv([5, 1, 3])
+    positions = torch.tensor([[0, 1, 2, 3, 4, 0, 0, 1, 2]])
+    found, _ = packed_attention(torch.nn.Identity(), q, k, v, None, position_ids=positions)
+    assert torch.equal(found, attend((q, k, v), [5, 1, 3]))
+
+
 def test_the_given_scale_is_used() -> None:
     q, k, v = qkv([6])
     assert torch.allclose(
@@ -173,12 +180,19 @@ def test_no_token_sees_a_later_one() -> None:
 def test_the_operators_keep_torchs_contract(value_dim: int) -> None:
     q, k, v = (x.detach().requires_grad_() for x in qkv([5, 0, 9], value_dim=value_dim))
     borders = borders_of([5, 0, 9])
-    forward = torch.library.opcheck(torch.ops.brahma.packed_attention_cpu.default, (q, k, v, borders, 0.3))
+    forward = torch.library.opcheck(
+        torch.ops.brahma.packed_attention_blocks.default, (q, k, v, None, borders, 0.3, 0, 0.0)
+    )
     grad = torch.randn(1, 4, 14, value_dim)
     plain = [x.detach() for x in (grad, q, k, v)]
-    backward = torch.ops.brahma.packed_attention_cpu_backward.default
-    checked = forward | torch.library.opcheck(backward, (*plain, borders, 0.3))
+    backward = torch.ops.brahma.packed_attention_blocks_backward.default
+    checked = forward | torch.library.opcheck(backward, (*plain, None, borders, 0.3, 0, 0.0))
     assert set(checked.values()) == {"SUCCESS"}
+    sinks = torch.zeros(4, requires_grad=True)
+    every = torch.library.opcheck(
+        torch.ops.brahma.packed_attention_blocks.default, (q, k, v, sinks, borders, 0.3, 2, 5.0)
+    )
+    assert set(every.values()) == {"SUCCESS"}
 
 
 @pytest.mark.parametrize("backend", ["eager", pytest.param("inductor", marks=pytest.mark.slow)])
@@ -191,12 +205,50 @@ def test_a_compiled_model_computes_the_same(backend: str) -> None:
     assert relative_difference(gradients(model, loss), expected) <= 1e-5
 
 
-@pytest.mark.parametrize("options", [{"sliding_window": 8}, {"softcap": 30.0}], ids=str)
-def test_what_packed_attention_does_not_compute_is_refused(options: dict[str, Any]) -> None:
-    with pytest.raises(ModelError, match="packed attention does not compute") as caught:
-        attend(qkv([9, 4]), [9, 4], **options)
-    assert caught.value.hint is not None
-    assert "seq_length" in caught.value.hint
+RULES: dict[str, dict[str, Any]] = {
+    "window": {"sliding_window": 300},
+    "window of one": {"sliding_window": 1},
+    "bent": {"softcap": 1.5},
+    "sinks": {"s_aux": True},
+    "all": {"sliding_window": 7, "softcap": 2.0, "s_aux": True, "scaling": 0.8},
+}
+
+
+def plain(qkv: Sequence[Tensor], lengths: list[int], sinks: Tensor | None, **options: Any) -> Tensor:
+    """[1, N, H, D] by a dense mask, step by step, as transformers' eager attention of Gemma 2 and gpt-oss."""
+    q, k, v = qkv
+    groups, total = q.shape[1] // k.shape[1], q.shape[2]
+    k, v = (x.repeat_interleave(groups, dim=1) for x in (k, v))
+    scores = q @ k.transpose(2, 3) * options.get("scaling", q.shape[-1] ** -0.5)
+    if cap := options.get("softcap"):
+        scores = cap * torch.tanh(scores / cap)
+    age = torch.arange(total)[:, None] - torch.arange(total)
+    scores = scores + dense_mask(lengths).masked_fill(age >= options.get("sliding_window", total), -torch.inf)
+    if sinks is not None:
+        scores = torch.cat([scores, sinks[None, :, None, None].expand(1, -1, total, 1)], -1)
+    out: Tensor = (scores.softmax(-1)[..., :total] @ v).transpose(1, 2)
+    return out
+
+
+@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("dropout", [0.0, 1e-9], ids=["", "dropout"])
+@pytest.mark.parametrize("lengths", [[9, 4], [600, 1, 258]], ids=str)
+def test_windows_bent_scores_and_sinks_are_those_of_plain_attention(
+    rule: str, dropout: float, lengths: list[int]
+) -> None:
+    leaves, options = qkv(lengths, kv_heads=2), dict(RULES[rule])
+    sinks = torch.tensor([0.5, -1.0, 2.0, 0.0], requires_grad=True) if options.pop("s_aux", None) else None
+    found = attend(leaves, lengths, dropout=dropout, s_aux=sinks, **options)
+    expected = plain(leaves, lengths, sinks, **options)
+    assert torch.allclose(found, expected, atol=1e-5)
+    upstream = torch.randn(found.shape, generator=torch.Generator().manual_seed(1))
+    wanted = [*leaves, *([] if sinks is None else [sinks])]
+    for ours, theirs in zip(
+        torch.autograd.grad(found, wanted, upstream),
+        torch.autograd.grad(expected, wanted, upstream),
+        strict=True,
+    ):
+        assert float((ours - theirs).norm()) <= 1e-5 * float(theirs.norm()) + 1e-6
 
 
 def test_a_window_that_no_document_exceeds_changes_nothing() -> None:

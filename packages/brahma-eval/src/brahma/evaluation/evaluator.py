@@ -141,7 +141,7 @@ class Evaluator(LoadedModel):
 
         register_packed_attention()
         with evaluating(self.model), attention(self.model, PACKED):
-            check_packable(self.model)
+            check_packable(self.model, longest=self.seq_length)
 
     def _prepare(self, dataset: Dataset, directory: Path) -> PreparedData:
         from brahma.data.prepare import prepare

@@ -134,7 +134,11 @@ def ready(model: PreTrainedModel) -> PreTrainedModel:
         and head.weight is not embedding.weight
     ):
         model.tie_weights()
-        assert head.weight is embedding.weight, "tied weights came apart while the model was loaded"
+        if head.weight is not embedding.weight:
+            raise ModelError(
+                f"{type(model).__name__} ties its output head otherwise than to its embedding",
+                hint="choose another base model",
+            )
     return model
 
 

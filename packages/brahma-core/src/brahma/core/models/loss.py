@@ -7,7 +7,7 @@ https://arxiv.org/abs/2410.10989).
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -16,11 +16,46 @@ from torch import Tensor, nn
 _CHUNK_BYTES = 64 * 2**20  # float32 logits alive at one time
 
 
+class Head(NamedTuple):
+    """A linear layer to the logits, and what a model does with them.
+
+    Attributes:
+        weight: [V, H]; bias: [V].
+        factor: the logits are multiplied by it,
+        cap: and then bent to cap·tanh(logit / cap); 0: they are not.
+    """
+
+    weight: Tensor
+    bias: Tensor | None
+    factor: float = 1.0
+    cap: float = 0.0
+
+    def bent(self, logits: Tensor) -> Tensor:
+        """Linear output as the model's logits."""
+        if self.factor != 1.0:
+            logits = logits * self.factor
+        return torch.tanh(logits / self.cap) * self.cap if self.cap else logits
+
+    def unbent_(self, grad: Tensor, logits: Tensor) -> Tensor:
+        """The gradient of the model's logits, made that of the linear output in place."""
+        if self.cap:
+            grad.mul_(1 - (logits / self.cap).square_())
+        return grad.mul_(self.factor) if self.factor != 1.0 else grad
+
+
 class _ChunkedLoss(torch.autograd.Function):
     @staticmethod
     def forward(
-        ctx: Any, hidden_NH: Tensor, weight_VH: Tensor, bias_V: Tensor | None, labels_N: Tensor, scale: float
+        ctx: Any,
+        hidden_NH: Tensor,
+        weight_VH: Tensor,
+        bias_V: Tensor | None,
+        labels_N: Tensor,
+        scale: float,
+        factor: float,
+        cap: float,
     ) -> tuple[Tensor, Tensor]:
+        head = Head(weight_VH, bias_V, factor, cap)
         wants_grad = any(ctx.needs_input_grad)
         rows = max(1, _CHUNK_BYTES // (4 * weight_VH.shape[0]))
         total = torch.zeros((), dtype=torch.float32, device=hidden_NH.device)
@@ -33,7 +68,7 @@ class _ChunkedLoss(torch.autograd.Function):
         grad_b = torch.zeros_like(bias_V, dtype=torch.float32) if bias_V is not None and wants_grad else None
         for start in range(0, hidden_NH.shape[0], rows):
             part = slice(start, start + rows)
-            logits = F.linear(hidden_NH[part], weight_VH, bias_V).float()
+            logits = head.bent(F.linear(hidden_NH[part], weight_VH, bias_V).float())
             log_p = F.log_softmax(logits, -1)
             target = labels_N[part, None]
             total -= log_p.gather(1, target).sum()
@@ -41,7 +76,7 @@ class _ChunkedLoss(torch.autograd.Function):
                 continue
             p = log_p.exp_()
             p.scatter_add_(1, target, p.new_full((1, 1), -1.0).expand_as(target))
-            grad = p.mul_(scale).to(hidden_NH.dtype)
+            grad = head.unbent_(p.mul_(scale), logits).to(hidden_NH.dtype)
             if grad_h is not None:
                 torch.mm(grad, weight_VH, out=grad_h[part])
             if grad_w is not None:
@@ -62,13 +97,12 @@ class _ChunkedLoss(torch.autograd.Function):
             None if grad_h is None else grad_h.mul_(grad),
             None if grad_w is None else grad_w.mul_(grad).to(weight_dtype),
             None if grad_b is None else grad_b.mul_(grad).to(bias_dtype),
-            None,
-            None,
+            *(None,) * 4,
         )
 
 
 def chunked_loss(
-    hidden_NH: Tensor, head: nn.Linear, labels_N: Tensor, *, scale: float = 1.0
+    hidden_NH: Tensor, head: nn.Linear | Head, labels_N: Tensor, *, scale: float = 1.0
 ) -> tuple[Tensor, Tensor]:
     """Summed negative log-likelihood over the given tokens.
 
@@ -80,7 +114,9 @@ def chunked_loss(
     Returns:
         (scaled loss to call backward on, plain sum in nats as float32).
     """
+    if isinstance(head, nn.Linear):
+        head = Head(head.weight, head.bias)
     scaled, total = _ChunkedLoss.apply(  # type: ignore[no-untyped-call]
-        hidden_NH, head.weight, head.bias, labels_N, scale
+        hidden_NH, head.weight, head.bias, labels_N, scale, head.factor, head.cap
     )
     return scaled, total
