@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -254,6 +255,8 @@ def _base_config(base_model: str, trust_remote_code: bool) -> PreTrainedConfig:
         raise ModelError(
             "there is no such folder", where=base_model, hint=f"the working directory is {Path.cwd()}"
         )
+    if (Path(base_model).expanduser() / "adapter_config.json").is_file():
+        raise _adapter_as_base(base_model)
     source = reachable_source(base_model)  # before transformers is imported: a misspelt name is told at once
     from transformers import AutoConfig
 
@@ -267,6 +270,20 @@ def _base_config(base_model: str, trust_remote_code: bool) -> PreTrainedConfig:
             hint="name the folder that holds config.json and model.safetensors, or a hub id",
         ) from error
     return config
+
+
+def _adapter_as_base(folder: str) -> ModelError:
+    try:
+        values = json.loads((Path(folder).expanduser() / "adapter_config.json").read_bytes())
+        base = str(values["base_model_name_or_path"])
+    except (OSError, ValueError, KeyError, TypeError):
+        base = "the model that it was trained on"
+    return ModelError(
+        "the base model is an adapter",
+        where=folder,
+        hint=f'train it on with "base_model": "{base}" and, in lora_config, "adapter": "{folder}"; or make a '
+        f"whole model of it: brahma merge {folder} --output DIR",
+    )
 
 
 def human_count(count: int) -> str:

@@ -9,11 +9,23 @@ if TYPE_CHECKING:
     from brahma.evaluation.evaluator import compute_metrics as compute_metrics
     from brahma.evaluation.generator import Generator as Generator
     from brahma.evaluation.losses import evaluate_packs as evaluate_packs
+    from brahma.evaluation.merging import MergeReport as MergeReport
+    from brahma.evaluation.merging import merge_adapter as merge_adapter
     from brahma.evaluation.results import Results as Results
     from brahma.evaluation.sampling import Sampling as Sampling
     from brahma.evaluation.totals import LossTotals as LossTotals
 
-__all__ = ["Evaluator", "Generator", "LossTotals", "Results", "Sampling", "compute_metrics", "evaluate_packs"]
+__all__ = [
+    "Evaluator",
+    "Generator",
+    "LossTotals",
+    "MergeReport",
+    "Results",
+    "Sampling",
+    "compute_metrics",
+    "evaluate_packs",
+    "merge_adapter",
+]
 
 if not TYPE_CHECKING:
     __getattr__ = exports(
@@ -22,9 +34,11 @@ if not TYPE_CHECKING:
             "Evaluator": "evaluator",
             "Generator": "generator",
             "LossTotals": "totals",
+            "MergeReport": "merging",
             "Results": "results",
             "Sampling": "sampling",
             "compute_metrics": "evaluator",
             "evaluate_packs": "losses",
+            "merge_adapter": "merging",
         },
     )

@@ -42,4 +42,9 @@ def brahma_commands() -> Iterable[CommandEntry]:
             target="brahma.evaluation.commands.generate:generate",
             summary="Let a model write",
         ),
+        CommandEntry(
+            name="merge",
+            target="brahma.evaluation.commands.merge:merge",
+            summary="Make a plain model of an adapter and its base",
+        ),
     ]

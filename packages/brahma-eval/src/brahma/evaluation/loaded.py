@@ -68,8 +68,8 @@ class LoadedModel:
 
         return load_model(
             source,
-            dtype=_dtype(self._dtype),
-            device=_device(self._device),
+            dtype=dtype_called(self._dtype),
+            device=device_called(self._device),
             trust_remote_code=self._trust_remote_code,
         )
 
@@ -82,7 +82,12 @@ class LoadedModel:
         """
         from brahma.data.tokenizer import load_tokenizer
 
-        return load_tokenizer(self._source)
+        return load_tokenizer(self._tokenizer_source)
+
+    @property
+    def has_tokenizer(self) -> bool:
+        """Whether files of one lie in the model's folder."""
+        return any(Path(self._source).glob("tokenizer*"))
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._description})"
@@ -94,6 +99,15 @@ class LoadedModel:
         state = f"{model.dtype} on {model.device}" if model is not None else "not loaded yet"
         return f"{self.model_path!r}, {state}"
 
+    @property
+    def _tokenizer_source(self) -> str:
+        """The model's folder; of an adapter that came without a tokenizer, its base."""
+        if self.has_tokenizer or not (Path(self._source) / "adapter_config.json").is_file():
+            return self._source
+        from brahma.core.models.adapters import read_record
+
+        return read_record(self._source).base_model
+
     @cached_property
     def _source(self) -> str:
         from brahma.core.hub import reachable_source
@@ -101,7 +115,8 @@ class LoadedModel:
         return reachable_source(self.model_path)
 
 
-def _dtype(name: str | None) -> torch.dtype | None:
+def dtype_called(name: str | None) -> torch.dtype | None:
+    """Raises DeviceError for a name that is none."""
     import torch
 
     names = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
@@ -110,7 +125,8 @@ def _dtype(name: str | None) -> torch.dtype | None:
     return names[name] if name else None
 
 
-def _device(name: str) -> torch.device:
+def device_called(name: str) -> torch.device:
+    """Raises DeviceError for one that cannot be used here."""
     import torch
 
     if name == "auto":

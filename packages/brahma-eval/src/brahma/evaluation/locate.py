@@ -9,7 +9,13 @@ from brahma.core.errors import CheckpointError, ModelError
 from brahma.core.runs import Run, RunDirectory, list_runs
 from brahma.core.suggest import nearest, suggestion
 
-_NOT_READ = ("optimizer.safetensors", "trainer_state.json")  # only a resume does; most of the bytes
+_NOT_READ = (
+    "optimizer.safetensors",  # only a resume reads these: most of the bytes
+    "trainer_state.json",
+    "brahma_adapter.json",  # a base that was moved is written there
+)
+_MODELS = ("config.json", "adapter_config.json")
+"""A folder with one of these holds a model, or an adapter of one."""
 
 
 def locate_model(reference: str | Path, *, output_dir: str | Path = ".") -> str:
@@ -17,7 +23,7 @@ def locate_model(reference: str | Path, *, output_dir: str | Path = ".") -> str:
 
     Args:
         reference: a run's name in `output_dir/runs`, a run's folder (its best checkpoint is taken), a
-            checkpoint's or model's folder, or a hub id. What is close to a run's name is taken for that
+            checkpoint's, model's or adapter's folder, or a hub id. What is close to a run's name is taken for that
             run, misspelt: write such a hub id with its owner.
 
     Raises:
@@ -29,7 +35,7 @@ def locate_model(reference: str | Path, *, output_dir: str | Path = ".") -> str:
     for folder in (Path(output_dir) / "runs" / name, Path(name).expanduser()):
         if RunDirectory(folder).read_state() is not None:
             return str(_verified(Run(folder).best))
-        if (folder / "config.json").is_file():
+        if any((folder / name).is_file() for name in _MODELS):
             return str(_verified(folder))
     runs = [run.name for run in list_runs(output_dir)]
     misspelt = "/" not in name and nearest(name, runs) is not None
@@ -64,7 +70,7 @@ def _not_found(name: str, runs: list[str]) -> ModelError:
     return ModelError(
         what,
         where=name,
-        why="it holds no config.json" if path.is_dir() else None,
+        why=f"it holds no {_MODELS[0]} and no {_MODELS[1]}" if path.is_dir() else None,
         hint=suggestion(
             name, runs, nothing="Give a run's name or folder, a checkpoint, a model folder, or a hub id"
         ),

@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
 import torch
-from transformers import PreTrainedModel, PreTrainedTokenizerBase
+from transformers import AutoModelForCausalLM, PreTrainedModel, PreTrainedTokenizerBase
 
 from brahma.core.config import Config
 from brahma.core.config.sections import QuantizationSection
-from brahma.core.errors import ModelError
+from brahma.core.errors import ModelError, ResumeError
 from brahma.core.models.adapters import (
     AdapterRecord,
     StackedAdapter,
     attach,
     check_base,
     continue_from,
-    is_adapter,
     read_record,
 )
+from brahma.core.models.adapters.reading import read_config, trained_rows
+from brahma.core.models.adapters.targets import check_modules, target_names
 from brahma.core.models.weight_files import weights_sha256
 from brahma.core.spec import ModelSpec
 from brahma.train.stored import AdapterAlone
@@ -27,19 +31,78 @@ from brahma.train.stored import AdapterAlone
 _log = logging.getLogger(__name__)
 
 
-def refuse_adapter(base_model: str) -> None:
-    """A base model is a whole model.
+def check_adapters(config: Config, spec: ModelSpec, checkpoint: Path | None) -> None:
+    """What is wrong with base and adapters, before data is read or a model is loaded.
+
+    Args:
+        checkpoint: that is gone on from; None at a start.
 
     Raises:
-        ModelError: it is an adapter; its own base is named.
+        ModelError: an adapter is of another base or cannot be read, or a name is not
+            one of the model's.
+        ResumeError: the base is not the one that the run began with.
     """
-    if is_adapter(base_model):
+    base, lora = config.model.base_model, config.lora
+    if base is None or lora is None:
+        return
+    if checkpoint is not None:
+        _check_unchanged(checkpoint)
+    below: list[StackedAdapter] = []
+    for folder in [*(lora.stack or ()), *([lora.adapter] if lora.adapter else [])]:
+        read_config(folder)
+        record = read_record(folder)
+        check_base(record, folder, base)
+        _check_below(record, folder, below)
+        below.append(StackedAdapter(folder, weights_sha256(folder)))
+    if lora.adapter is None:
+        with torch.device("meta"):
+            build: Any = AutoModelForCausalLM.from_config
+            model = build(spec.hf_config(), trust_remote_code=spec.trust_remote_code)
+        check_modules(model, lora.modules_to_save or (), "lora_config.modules_to_save")
+        target_names(model, lora.target_modules)
+
+
+def _check_unchanged(checkpoint: Path) -> None:
+    try:
+        check_base(read_record(checkpoint), checkpoint)
+    except ModelError as error:
+        raise ResumeError(
+            "the run cannot go on: what its adapter is trained on has changed",
+            where=str(checkpoint),
+            why=error.why or error.message,
+            hint="put the old files back, or start a new run under another run_name",
+        ) from error
+
+
+def _check_below(record: AdapterRecord, folder: str, below: Sequence[StackedAdapter]) -> None:
+    """An adapter that was trained on top of others needs them below it, in that order."""
+    needed = [each.sha256 for each in record.stack]
+    if needed != [each.sha256 for each in below][-len(needed) :] and needed:
+        names = ", ".join(each.path for each in record.stack)
         raise ModelError(
-            "the base model is an adapter",
-            where=f"model_config.base_model: {base_model}",
-            hint=f'train it on with "base_model": "{read_record(base_model).base_model}" and, in '
-            f'lora_config, "adapter": "{base_model}"; or make a whole model of it: brahma merge {base_model}',
+            "the adapter was trained on top of others, which are not below it",
+            where=folder,
+            hint=f"name them before it, in lora_config.stack: {names}",
         )
+
+
+def tokenizer_source(config: Config) -> str | None:
+    """Whose tokenizer a base model has: that of an adapter on it, which may have new tokens, or its own."""
+    lora = config.lora
+    if lora is None:
+        return None
+    folders = [*([lora.adapter] if lora.adapter else []), *reversed(lora.stack or [])]
+    return next((each for each in folders if (Path(each) / "tokenizer.json").is_file()), None)
+
+
+def rows_needed(config: Config) -> int:
+    """Rows of the embedding that adapters which are there already replace, up to the last."""
+    lora = config.lora
+    if lora is None:
+        return 0
+    folders = [*(lora.stack or ()), *([lora.adapter] if lora.adapter else [])]
+    rows = [row + 1 for folder in folders for row in trained_rows(read_config(folder))]
+    return max([0, *rows, *(read_record(folder).rows or 0 for folder in folders)])
 
 
 def quantized_base(
@@ -58,7 +121,11 @@ def quantized_base(
     model, report = load_quantized(
         spec.base_model, chosen, dtype=dtype, device=device, trust_remote_code=spec.trust_remote_code
     )
-    _log.info("%s", report)
+    sizes = Counter(report.group_sizes.values())
+    groups = ", ".join(
+        f"{count} in {'whole rows' if size is None else f'groups of {size}'}" for size, count in sizes.items()
+    )
+    _log.info("quantized by %s: %s layers", chosen.entry.name, groups)
     return model, chosen.section
 
 
@@ -79,7 +146,7 @@ def put_adapter(
         resized: the embedding was made longer for them.
 
     Raises:
-        ModelError: the adapter to go on from is of another base, or a name that the model does not have.
+        ModelError: the adapter to go on from does not fit, or a name that the model does not have.
     """
     lora, base = config.lora, config.model.base_model
     assert lora is not None
@@ -92,15 +159,19 @@ def put_adapter(
         quantization=None if quantization is None else quantization.model_dump(mode="json"),
         stack=tuple(StackedAdapter(folder, weights_sha256(folder)) for folder in lora.stack or ()),
     )
-    for folder in [*(lora.stack or ()), *([lora.adapter] if lora.adapter else [])]:
-        check_base(read_record(folder), folder, base)
     if lora.adapter is not None:
+        _tell_of_other_bits(read_record(lora.adapter), record)
         adapter = continue_from(model, lora.adapter, stack=lora.stack or ())
     else:
         training = config.training
         seed = training.seed if training.init_seed is None else training.init_seed
         adapter = attach(model, lora, base_model=base, seed=seed, new_rows=new_rows, stack=lora.stack or ())
     return AdapterAlone(adapter, record, tokenizer)
+
+
+def _tell_of_other_bits(before: AdapterRecord, now: AdapterRecord) -> None:
+    if before.base_sha256 is not None and before.quantization != now.quantization:
+        _log.warning("the adapter was trained on its base quantized otherwise: its loss will begin elsewhere")
 
 
 def _rows(model: PreTrainedModel) -> int:

@@ -28,6 +28,7 @@ from brahma.data.order import ORDER_VERSION
 from brahma.data.packs import Packs
 from brahma.data.prepare import PreparedData
 from brahma.train import preparing
+from brahma.train.adapting import check_adapters
 from brahma.train.backends import Backend, choose_backend
 from brahma.train.checkpoints import CheckpointWriter, load_tensors, newest_valid, sweep
 from brahma.train.estimate import Job, job_of, shape_from, shape_of
@@ -150,6 +151,7 @@ class Attempt:
         found = newest_valid(self._directory.checkpoints, damaged)
         if found is not None:
             _check_versions(found[0], found[1])
+        check_adapters(self._config, self._sources.spec, found[0] if found else None)
         parts = self._load(found[1] if found else {}, display)
         stack.callback(parts.backend.close)
         with out_of_memory(parts.job, self._config):

@@ -60,7 +60,7 @@ def _named_tokenizer(config: Config, sources: Sources, directory: RunDirectory) 
                 where="tokenizer",
                 hint='give a path, or {"train": {"vocab_size": 8192}}',
             )
-        return load_tokenizer(sources.spec.base_model)
+        return load_tokenizer(adapting.tokenizer_source(config) or sources.spec.base_model)
     trained = directory.root / "tokenizer"
     if not trained.is_dir():
         texts = sample_texts(sources.rows, section.train.max_bytes)
@@ -142,8 +142,6 @@ def open_model(
         ConfigError, PluginError: nobody can quantize it so on this device.
     """
     training, quantization = config.training, config.quantization
-    if spec.base_model is not None:
-        adapting.refuse_adapter(spec.base_model)
     if spec.base_model is None:
         size = max(tokenizer.get_vocab().values()) + 1
         ids = (tokenizer.pad_token_id, tokenizer.bos_token_id, tokenizer.eos_token_id)
@@ -153,7 +151,7 @@ def open_model(
     else:
         model = load_model(spec.base_model, dtype=dtype, trust_remote_code=spec.trust_remote_code)
     new_rows = _new_rows(config, tokenizer)
-    resized = _make_room(model, new_rows, _init_seed(config))
+    resized = _make_room(model, new_rows, adapting.rows_needed(config), _init_seed(config))
     check_tokenizer_fits(tokenizer, _rows_of(model.get_input_embeddings()))
     _check_length(model, config.data.seq_length)
     _adopt_ids(model, tokenizer)
@@ -183,9 +181,13 @@ def _new_rows(config: Config, tokenizer: PreTrainedTokenizerBase) -> list[int]:
     return [int(tokenizer.convert_tokens_to_ids(name)) for name in names]  # type: ignore[arg-type]
 
 
-def _make_room(model: PreTrainedModel, new_rows: list[int], seed: int) -> bool:
-    """Lengthen embedding and head where new tokens need it: new rows start near the others' mean."""
-    needed = max(new_rows, default=-1) + 1
+def _make_room(model: PreTrainedModel, new_rows: list[int], needed: int, seed: int) -> bool:
+    """Lengthen embedding and head where new tokens need it: new rows start near the others' mean.
+
+    Args:
+        needed: rows that adapters need which are there already.
+    """
+    needed = max([needed, *(row + 1 for row in new_rows)])
     if needed <= _rows_of(model.get_input_embeddings()):
         return False
     with torch.random.fork_rng(devices=[]):

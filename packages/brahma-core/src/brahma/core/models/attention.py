@@ -52,7 +52,12 @@ class Rule(NamedTuple):
     cap: float = 0.0
 
     def first_key(self, query: int) -> int:
+        """The first key that a query sees."""
         return max(0, query - self.window + 1) if self.window else 0
+
+    def hides(self, keys: int) -> bool:
+        """Whether some of so many keys are too old for the last query of a block."""
+        return 0 < self.window < keys
 
 
 class _Block(NamedTuple):
@@ -84,7 +89,7 @@ def _block(q_HTD: Tensor, k_HTD: Tensor, sinks_H: Tensor | None, a: int, b: int,
         scores, slope = bent * rule.cap, 1 - bent.square()
     future = torch.full((b - a, b - a), float("-inf"), dtype=q_HTD.dtype, device=q_HTD.device).triu_(1)
     scores[:, :, a - keys.start :] += future
-    if rule.window and b - keys.start > rule.window:
+    if rule.hides(b - keys.start):
         age = torch.arange(a, b, device=q_HTD.device)[:, None] - torch.arange(
             keys.start, b, device=q_HTD.device
         )
@@ -214,8 +219,9 @@ def _save_inputs(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
 
 
 def _backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-    sinks = ctx.saved_tensors[3]
-    *grads, grad_sinks = _packed_blocks_backward(grad, *ctx.saved_tensors, *ctx.rule)
+    saved = ctx.saved_tensors  # once: gradient checkpointing gives them out one time only
+    sinks = saved[3]
+    *grads, grad_sinks = _packed_blocks_backward(grad, *saved, *ctx.rule)
     return *grads, None if sinks is None else grad_sinks.to(sinks.dtype), None, None, None, None
 
 
@@ -301,7 +307,7 @@ def packed_attention(
     Args:
         query: [1, H, N, D]; key: [1, Hkv, N, D]; value: [1, Hkv, N, Dv].
         cu_seqlens: int32 [S+1], borders of the documents; None: one begins at each position 0.
-        position_ids: [1, N], for models that hand on nothing else; without both, all N tokens are one document.
+        position_ids: [1, N], for models that hand on nothing else; without both, all are one document.
         max_length: the longest document, for the GPU kernel, or a bound on it.
         sliding_window: keys that a query sees, itself among them.
         softcap: bound that scores are bent to by tanh.
