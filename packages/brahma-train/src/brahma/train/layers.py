@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from brahma.core.config import Config
 from brahma.core.config.sections import LoraSection, QuantizationSection
+from brahma.core.layer_roles import role_of
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -38,8 +39,10 @@ class Layer:
         return self.inputs * self.outputs
 
     def named_by(self, ends: Collection[str]) -> bool:
-        """Whether its name ends with one of these."""
-        return ALL_LINEAR in ends or any(self.name == end or self.name.endswith(f".{end}") for end in ends)
+        """Whether its name ends with one of these, or it has a role that is one of them."""
+        if ALL_LINEAR in ends or role_of(self.name) in ends:
+            return True
+        return any(self.name == end or self.name.endswith(f".{end}") for end in ends)
 
 
 def llama_layers(count: int, *, hidden: int, inner: int, queries: int, keys: int) -> tuple[Layer, ...]:
@@ -86,7 +89,7 @@ class Adapters:
 
     Attributes:
         rank: of each.
-        targets: ends of the names of the layers that get one, or `all-linear`.
+        targets: ends of the names of the layers that get one, or `all-linear`, `attention`, `mlp`.
         dropout: whether there is some, whose mask is kept.
         dora: a length for each row as well.
         saved: modules that are trained whole, by the ends of their names.

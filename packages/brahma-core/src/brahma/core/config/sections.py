@@ -258,7 +258,8 @@ class LoraSection(Section):
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """Dropout before the adapter."""
     target_modules: Text | Texts = "all-linear"
-    """Layers that get one, by the end of their names; `all-linear`: all but the output head."""
+    """Layers that get one, by the end of their names. `attention` and `mlp` take all of such a part, whatever
+    the architecture calls them; `all-linear` takes all but the output head."""
     bias: Literal["none", "all", "lora_only"] = "none"
     """Which biases are trained."""
     task_type: Literal["CAUSAL_LM"] = "CAUSAL_LM"

@@ -58,6 +58,8 @@ def to_device(batch: PackedBatch, device: torch.device | str) -> Inputs:
 def decoder_of(model: PreTrainedModel) -> nn.Module:
     """The model without its head."""
     decoder = model.get_decoder()
+    if decoder is model.get_output_embeddings():  # a head that is called `decoder`, as of ModernBERT
+        decoder = model.base_model
     assert isinstance(decoder, nn.Module)
     return decoder
 
