@@ -30,9 +30,9 @@ from brahma.core.models.quantization import (
     quantized_layers,
     quantizer_of,
 )
+from tests.core.models.architectures import TRAINED
+from tests.core.models.architectures import saved as saved_kind
 from tests.core.models.quantization.toys import apart, chosen, logits, saved
-from tests.core.models.test_other_architectures import TRAINED
-from tests.core.models.test_other_architectures import saved as saved_kind
 from tests.plugin_factory import install_distribution, install_documented, plugin_site
 
 DOWN = "model.layers.0.mlp.down_proj"
@@ -71,8 +71,8 @@ def test_the_logits_are_those_of_the_model_quantized_in_memory(
     assert not model.training
 
 
-KINDS = {name: changes for name, changes in TRAINED.items() if name != "gpt2"}  # which has no linear layers
-RENAMED = ("gpt_neox", "mixtral", "qwen3_moe", "deepseek_v3")
+KINDS = [name for name, kind in TRAINED.items() if kind.quantized]
+RENAMED = ("gpt_neox", "mixtral", "qwen2_moe", "qwen3_moe", "deepseek_v3")
 """What transformers stores under other names than it computes with: merged experts, another head."""
 
 
@@ -81,7 +81,7 @@ def test_all_but_the_quantized_layers_is_as_it_is_loaded_plainly(
     tmp_path: Path, model_type: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     """With eight bits, so that buffers that are not in the files would show in the logits."""
-    folder = saved_kind(tmp_path, model_type, KINDS[model_type])
+    folder = saved_kind(tmp_path, model_type)
     asked = chosen(bits=8)
     with caplog.at_level(logging.INFO):
         model, _ = load_quantized(folder, asked, dtype=torch.bfloat16)
