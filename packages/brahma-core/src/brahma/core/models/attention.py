@@ -13,6 +13,7 @@ go by blocks there too. The blocks are opaque to the compiler.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -348,3 +349,9 @@ def register_packed_attention() -> None:
     """Make `brahma_packed` known to transformers: the attention, and that it wants no mask."""
     AttentionInterface.register(PACKED, packed_attention)
     AttentionMaskInterface.register(PACKED, lambda *_args, **_kwargs: None)
+    logging.getLogger("transformers.modeling_utils").addFilter(_wants_no_mask)
+
+
+def _wants_no_mask(record: logging.LogRecord) -> bool:
+    """False for transformers' advice to pass a mask, which documents laid end to end have no use for."""
+    return "recommend passing in an `attention_mask`" not in record.getMessage()

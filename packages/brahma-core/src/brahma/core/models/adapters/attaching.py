@@ -16,6 +16,7 @@ from transformers import PreTrainedModel
 from brahma.core.config.sections import LoraSection
 from brahma.core.error_text import first_line
 from brahma.core.errors import ModelError
+from brahma.core.models.adapters.dora import check_dora
 from brahma.core.models.adapters.fused import fuse
 from brahma.core.models.adapters.reading import read_config, read_weights
 from brahma.core.models.adapters.record import ADAPTER_CONFIG, ADAPTER_WEIGHTS
@@ -173,6 +174,8 @@ def _wrapped(model: PreTrainedModel, configs: Mapping[str, LoraConfig], called: 
     from peft.tuners.lora import LoraLayer
     from peft.utils.other import AuxiliaryTrainingWrapper
 
+    if any(config.use_dora for config in configs.values()):
+        check_dora(model, called)
     wrapped: Any = None
     kinds = _quantized_kinds(model)
     try:
@@ -248,7 +251,7 @@ def _trainable_rows(
     """The rows to be trained of embedding and head; not of one that is trained whole.
 
     Raises:
-        ModelError: the two are tied, and one of them is trained whole.
+        ModelError: the two are tied, and one of them is trained whole; or the head has a bias.
     """
     if not rows:
         return None
@@ -262,5 +265,12 @@ def _trainable_rows(
             "new tokens stand beside an embedding that is trained whole, and tied to the head",
             where="lora_config.modules_to_save",
             hint="leave embedding and head out of modules_to_save: the rows of the new tokens are trained",
+        )
+    if any(getattr(place, "bias", None) is not None for name, place in names.items() if name not in whole):
+        raise ModelError(
+            f"new tokens need rows of the output head, which has a bias in {type(model).__name__}",
+            where="tokenizer.new_tokens",
+            why="peft's layer of trained rows would compute without it",
+            hint=f'train the head whole: "modules_to_save": ["{module_name(model, head)}"] in lora_config',
         )
     return {name: sorted(rows) for name in names if name not in whole} or None
