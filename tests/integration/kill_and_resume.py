@@ -20,6 +20,7 @@ import time
 from pathlib import Path
 
 STEPS = 24
+_WEIGHTS = ("model.safetensors", "adapter_model.safetensors")
 _VOLATILE = ("time", "rate/", "memory/", "system/", "attempt")
 
 
@@ -54,6 +55,16 @@ def write_inputs(folder: Path) -> Path:
             }
         )
     )  # fmt: skip
+    return config
+
+
+def write_adapter_inputs(folder: Path, base: Path, **sections: object) -> Path:
+    """The same rows and steps for an adapter on a base model."""
+    config = write_inputs(folder)
+    values = json.loads(config.read_text())
+    del values["tokenizer"]
+    values["training_config"]["lr"] = 1e-2
+    config.write_text(json.dumps(values | {"model_config": {"base_model": str(base)}} | sections))
     return config
 
 
@@ -93,9 +104,10 @@ def fingerprint(output_dir: Path) -> dict[str, object]:
     """What must be equal: weights, masters and moments by hash, state, and the rows of metrics."""
     run = output_dir / "runs" / "run"
     last = run / "checkpoints" / f"checkpoint-{STEPS}"
+    weights = next(path for path in map(last.joinpath, _WEIGHTS) if path.exists())
     rows = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
     return {
-        "model": hashlib.sha256((last / "model.safetensors").read_bytes()).hexdigest(),
+        "model": hashlib.sha256(weights.read_bytes()).hexdigest(),
         "optimizer": hashlib.sha256((last / "optimizer.safetensors").read_bytes()).hexdigest(),
         "state": json.loads((last / "trainer_state.json").read_text()),
         "best": json.loads((run / "state.json").read_text())["best"],
@@ -105,13 +117,13 @@ def fingerprint(output_dir: Path) -> dict[str, object]:
     }
 
 
-def compare(folder: Path, *, kills: int, seed: int) -> dict[str, int]:
+def compare(folder: Path, *, kills: int, seed: int, config: Path | None = None) -> dict[str, int]:
     """Kill `kills` times over as many runs as that takes; raise at the first bit that differs.
 
     Returns:
         How many runs were needed, how many kills came in the middle of a save, and how many after the end.
     """
-    config = write_inputs(folder)
+    config = config or write_inputs(folder)
     train(config, folder / "whole")
     expected = fingerprint(folder / "whole")
     rows = expected["metrics"]

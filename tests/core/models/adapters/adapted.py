@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
-from brahma.core.config.sections import LoraSection, QuantizationSection
+from brahma.core.config.sections import Choice, LoraSection, QuantizationSection
 from brahma.core.models import PACKED, load_model
 from brahma.core.models.adapters import (
     Adapter,
@@ -25,8 +25,10 @@ from brahma.core.models.quantization import choose_quantizer, load_quantized
 from brahma.core.models.weight_files import weights_sha256
 from tests.core.models.tiny import VOCAB, llama
 
-NF4: dict[str, Any] = {"bits": 4, "group_size": 32, "type": "nf4"}
-"""Of bitsandbytes; `llama` is 32 wide, so that no layer needs another group."""
+NF4: dict[str, Any] = {"bits": 4, "group_size": 32, "quantizer": Choice(name="bitsandbytes")}
+INT8: dict[str, Any] = {"bits": 8, "quantizer": Choice(name="bitsandbytes")}
+HQQ: dict[str, Any] = {"bits": 4, "group_size": 32, "quantizer": Choice(name="hqq")}
+"""`llama` is 32 wide, so that no layer needs another group."""
 
 
 def base_model(folder: Path, dtype: torch.dtype = torch.float32, **changes: Any) -> Path:

@@ -123,8 +123,9 @@ def test_dropout_drops_its_share_and_keeps_the_mean() -> None:
     module = layer(dropout=0.25)
     a: Any = module.lora_A["default"]
     b: Any = module.lora_B["default"]
+    base: Any = module.get_base_layer()
     with torch.no_grad():
-        module.get_base_layer().weight.zero_()
+        base.weight.zero_()
         x = inputs(torch.float32, 1).expand(4000, IN)
         torch.manual_seed(0)
         dropped = module(x)

@@ -44,6 +44,13 @@ def test_plain_peft_computes_the_same(kind: str, dtype: torch.dtype, base: Path,
     assert largest_difference(logits(load_model(folder), ids()), ours) == 0
 
 
+def test_what_is_loaded_drops_nothing(base: Path, tmp_path: Path) -> None:
+    folder, _ = stored(base, tmp_path / "adapter", dropout=0.5)
+    loaded = load_model(folder, attention="sdpa")
+    assert not any(module.training for module in loaded.modules())
+    assert torch.equal(loaded(ids()).logits, loaded(ids()).logits)
+
+
 def test_plain_peft_finds_the_rows_of_new_tokens_by_itself(base: Path, tmp_path: Path) -> None:
     from tokenizers import Tokenizer
     from tokenizers.models import WordLevel

@@ -23,8 +23,8 @@ def locate_model(reference: str | Path, *, output_dir: str | Path = ".") -> str:
 
     Args:
         reference: a run's name in `output_dir/runs`, a run's folder (its best checkpoint is taken), a
-            checkpoint's, model's or adapter's folder, or a hub id. What is close to a run's name is taken for that
-            run, misspelt: write such a hub id with its owner.
+            checkpoint's, model's or adapter's folder, or a hub id. What is close to a run's name is taken for
+            that run, misspelt: write such a hub id with its owner.
 
     Raises:
         ModelError: nothing of that name; the nearest run is given.

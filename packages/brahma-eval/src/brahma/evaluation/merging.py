@@ -10,7 +10,7 @@ from brahma.core.progress import progress
 from brahma.evaluation.loaded import LoadedModel, device_called, dtype_called
 
 _TEXTS = (
-    "The lighthouse keeper wrote down the hour of each tide, the wind, and the ships that passed in the night.",
+    "The lighthouse keeper wrote down the hour of each tide, the wind, and the ships that passed by night.",
     "Question: what is 17 times 3? Answer: 17 times 3 is 51, because 10 times 3 is 30 and 7 times 3 is 21.",
     "def mean(values):\n    return sum(values) / len(values)\n",
 )
@@ -48,7 +48,8 @@ class MergeReport:
         lines = [
             f"base: {self.base_model}" + (", dequantized first" if self.quantized else ""),
             f"merged in {self.dtype}: over {self.tokens} tokens the logits differ by {self.difference:.2g} "
-            f"(rounding explains {self.precision_error:.2g}; the adapter changes them by {self.adapter_effect:.2g})",
+            f"(rounding explains {self.precision_error:.2g}; the adapter changes them by "
+            f"{self.adapter_effect:.2g})",
             f"loss before {self.loss_before:.5f}, after {self.loss_after:.5f}",
         ]
         if self.adapter_effect < self.precision_error:

@@ -52,6 +52,7 @@ def load_adapted(
         model.resize_token_embeddings(needed, mean_resizing=False)
     adapter = continue_from(model, folder, stack=[each.path for each in record.stack])
     model.requires_grad_(False)
+    model.train(False)  # the adapters' dropout too
     torch.nn.Module.to(model, device)
     return adapter
 
