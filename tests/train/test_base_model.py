@@ -73,12 +73,12 @@ def test_a_sequence_longer_than_the_models_positions_is_refused(base: Path, tmp_
         tuned(base, tmp_path, seq_length=65).fit()
 
 
-def test_a_window_shorter_than_the_sequence_is_refused_at_the_start(base: Path, tmp_path: Path) -> None:
+def test_a_window_shorter_than_the_sequence_is_kept(base: Path, tmp_path: Path) -> None:
     windowed = Path(shutil.copytree(base, tmp_path / "windowed"))
     (windowed / "manifest.json").unlink()
     config = json.loads((windowed / "config.json").read_text())
-    config |= {"model_type": "mistral", "architectures": ["MistralForCausalLM"], "sliding_window": 32}
+    config |= {"model_type": "mistral", "architectures": ["MistralForCausalLM"], "sliding_window": 8}
     (windowed / "config.json").write_text(json.dumps(config))
-    with pytest.raises(ModelError, match="sliding window"):
-        tuned(windowed, tmp_path).fit()
-    assert tuned(windowed, tmp_path, run_name="short", seq_length=32).fit().status == "finished"
+    run = tuned(windowed, tmp_path, seq_length=64).fit()
+    assert run.status == "finished"
+    assert json.loads((run.last / "config.json").read_text())["sliding_window"] == 8

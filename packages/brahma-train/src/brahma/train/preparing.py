@@ -212,10 +212,15 @@ def _check_length(model: PreTrainedModel, seq_length: int) -> None:
 
 
 def _adopt_ids(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> None:
-    """The tokenizer's ids win: they are written into the configurations of the model and its generation."""
+    """The tokenizer's ids win: they are written into the configurations of the model and its generation.
+
+    Several ends of text stay where the tokenizer's is one of them: the others end the turns of a chat.
+    """
     for name in ("pad_token_id", "bos_token_id", "eos_token_id"):
         value = getattr(tokenizer, name)
-        if value is not None:
-            setattr(model.config, name, value)
-            if model.generation_config is not None:
-                setattr(model.generation_config, name, value)
+        for config in (model.config, model.generation_config):
+            if config is None or value is None:
+                continue
+            own = getattr(config, name, None)
+            if not (isinstance(own, list) and value in own):
+                setattr(config, name, value)
