@@ -177,7 +177,7 @@ TRAINED: dict[str, Architecture] = {
 REFUSED: dict[str, tuple[str, dict[str, Any], str]] = {
     "bloom": ("BLOOM", {}, "its attention is its own code"),
     "falcon": ("Falcon", {}, "its code knows no attention called"),
-    "mpt": ("MPT", {}, "'NoneType' object has no attribute"),
+    "mpt": ("MPT", {}, "its attention is its own code"),
     "gptj": ("GPT-J", {}, "its code knows no attention called"),
     "codegen": ("CodeGen", {}, "its attention is its own code"),
     "mamba": ("Mamba", {}, "it carries a state from token to token"),

@@ -18,7 +18,7 @@ from brahma.core.models import Inputs, attention, check_packable, load_model, pa
 from brahma.core.models.adapters import attach
 from brahma.core.models.adapters.targets import target_names
 from brahma.core.models.heads import head_of
-from tests.core.models.architectures import REFUSED, TRAINED, WINDOW, saved
+from tests.core.models.architectures import REFUSED, SIZES, TRAINED, WINDOW, saved
 from tests.core.models.tiny import documents, gradients, packed_logits
 
 LENGTHS = [9, 40, 1, 21]  # two go beyond the window
@@ -265,3 +265,28 @@ def test_gpt2s_transposed_layers_are_stored_as_such(
     with torch.no_grad():
         torch.testing.assert_close(packed_logits(plain, inputs), expected)  # type: ignore[arg-type]
     assert not [str(each.message) for each in recwarn if "fan_in_fan_out" in str(each.message)]
+
+
+def test_of_a_model_that_sees_the_part_for_text_is_tuned(tmp_path: Path) -> None:
+    from transformers import Gemma3Config, Gemma3TextConfig
+
+    known = {*Gemma3TextConfig.__dataclass_fields__, *Gemma3TextConfig.attribute_map}
+    text = {key: value for key, value in SIZES.items() if key in known}
+    text |= dict(TRAINED["gemma3_text"].changes)
+    vision = {"num_hidden_layers": 1, "num_attention_heads": 2, "image_size": 28, "patch_size": 14}
+    torch.manual_seed(0)
+    config = Gemma3Config(
+        text_config=text,
+        vision_config=vision | {"hidden_size": 32, "intermediate_size": 32},
+        mm_tokens_per_image=4,
+    )
+    AutoModelForCausalLM.from_config(config).save_pretrained(tmp_path)
+    model = loaded(tmp_path)
+    check_packable(model, longest=max(LENGTHS))
+    assert head_of(model) is not None
+    adapter = attach(model, LoraSection(r=4), base_model="base", seed=1)
+    assert len(adapter.names) == 2 * 2 * 7  # two matrices for each of seven layers in two blocks
+    assert all("language_model" in name for name in adapter.names.values())
+    model.train()
+    before, after = step_down(model)
+    assert after < before

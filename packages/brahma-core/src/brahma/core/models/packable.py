@@ -24,6 +24,7 @@ _SLOTS = ("floor_scale",)
 _SHORT = 3
 """What these become while two short documents are tried: short enough for each document to go beyond."""
 
+_OWN_CODE = "its attention is its own code, which knows no documents"
 _PACKABLE = "choose a base model with plain causal attention (Llama, Mistral, Qwen, Gemma, GPT-2, …)"
 
 
@@ -54,7 +55,9 @@ def check_packable(model: PreTrainedModel, *, longest: int | None = None) -> Non
     except Exception as error:  # whatever a model's code may raise that was not written for packs
         raise ModelError(
             f"{name} cannot run on packed documents",
-            why=f"{type(error).__name__}: {error}".splitlines()[0],
+            why=_OWN_CODE
+            if _has_own_attention(model)
+            else f"{type(error).__name__}: {error}".splitlines()[0],
             hint=_PACKABLE,
         ) from error
     if not difference <= (1e-4 if model.dtype == torch.float32 else 0.05) * scale:
@@ -86,13 +89,16 @@ def _refuse_changing_positions(model: PreTrainedModel, longest: int | None) -> N
             )
 
 
+def _has_own_attention(model: PreTrainedModel) -> bool:
+    """Whether its code does not ask transformers for the attention to use."""
+    return not any(getattr(model, f"_supports_{kind}", False) for kind in ("sdpa", "attention_backend"))
+
+
 def _reason(model: PreTrainedModel, longest: int | None) -> str:
     if getattr(model, "_is_stateful", False):
         return "it carries a state from token to token, which does not stop at a document's border"
-    if not getattr(model, "_supports_sdpa", False) and not getattr(
-        model, "_supports_attention_backend", False
-    ):
-        return "its attention is its own code, which knows no documents"
+    if _has_own_attention(model):
+        return _OWN_CODE
     if _chunk(model, longest):
         return "its attention goes by chunks of a fixed length, which packed attention does not compute"
     return (
