@@ -51,3 +51,4 @@ bench: setup ## measure beside the peer, on an idle machine, into benchmarks/RES
 	$(BIN)/python benchmarks/train_cpu.py --write $(ARGS)
 	$(BIN)/python benchmarks/overheads.py --write $(ARGS)
 	$(BIN)/python benchmarks/first_contact.py --write $(ARGS)
+	$(BIN)/python benchmarks/quantized_linear.py --write $(ARGS)

@@ -1,4 +1,4 @@
-"""What only a GPU can show: the variable-length kernel is right, each precision trains, and how fast.
+"""What only a GPU can show: the variable-length kernel is right, each precision and adapters train, how fast.
 
     python benchmarks/gpu_check.py [--preset tiny]
 
@@ -11,6 +11,7 @@ import argparse
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -18,8 +19,20 @@ from torch import Tensor
 
 from brahma import Dataset, ModelSpec, Trainer
 from brahma.core.models import packed_attention
+from brahma.core.runs import Run
 
+RATES = ("rate/tokens_per_second", "rate/mfu", "memory/device_bytes")
 LENGTHS = (1, 7, 300, 64, 129)
+ADAPTERS: dict[str, dict[str, Any]] = {
+    "lora": {},
+    "qlora nf4": {"quantization": {"bits": 4, "group_size": 128}},
+    "qlora nf4, double": {"quantization": {"bits": 4, "double_quantization": True}},
+    "qlora int8": {"quantization": {"bits": 8}},
+    "qlora hqq": {"quantization": {"bits": 4, "quantizer": "hqq"}},
+    "lora, paged optimizer": {"optimizer": "paged_adamw_8bit"},
+    "lora, muon": {"optimizer": "muon"},
+}
+"""Trained on the model that the bf16 check leaves behind."""
 
 
 def main() -> int:
@@ -38,6 +51,7 @@ def main() -> int:
             for precision in ("bf16", "fp16", "float32")
             for compiled in (False, True)
         ]
+        right += [check_adapters(Path(folder), arguments.steps, name) for name in ADAPTERS]
     return 0 if all(right) else 1
 
 
@@ -78,14 +92,19 @@ def _alone(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
     return torch.cat(outs, dim=2).transpose(1, 2)
 
 
+def sources(first: int, last: int) -> Dataset:
+    """This Python's own modules, from the first to the last of the alphabet."""
+    paths = sorted(Path(argparse.__file__).parent.glob("*.py"))[first:last]
+    rows = [{"text": path.read_text(errors="ignore")} for path in paths]
+    return Dataset.from_rows([row for row in rows if row["text"].strip()])
+
+
 def check_training(folder: Path, preset: str, steps: int, precision: str, *, compiled: bool) -> bool:
     """A short run on this Python's own sources: the loss must fall."""
     name = f"{precision}{'-compiled' if compiled else ''}"
-    source = Path(argparse.__file__).parent
-    rows = [{"text": path.read_text(errors="ignore")} for path in sorted(source.glob("*.py"))[:120]]
     run = Trainer(
         ModelSpec.preset(preset),
-        Dataset.from_rows([row for row in rows if row["text"].strip()]),
+        sources(0, 120),
         tokenizer={"train": {"vocab_size": 8192}},
         run_name=name,
         output_dir=folder,
@@ -99,10 +118,37 @@ def check_training(folder: Path, preset: str, steps: int, precision: str, *, com
         bf16=precision == "bf16",
         compile=compiled,
     ).fit()
-    rows_of_metrics = run.metrics()
-    first, last = rows_of_metrics[0]["train/loss"], rows_of_metrics[-1]["train/loss"]
-    rate, mfu = (rows_of_metrics[-1][key] for key in ("rate/tokens_per_second", "rate/mfu"))
-    print(f"{name}: loss {first:.3f} → {last:.3f}, {rate:,.0f} tokens/s, MFU {mfu:.0%}")
+    return fell(name, run)
+
+
+def check_adapters(folder: Path, steps: int, name: str) -> bool:
+    """Adapters on a model that is trained already, and other text: the loss must fall."""
+    run = Trainer(
+        Run.open(folder / "runs" / "bf16").last or "",
+        sources(120, 200),
+        run_name=name.replace(" ", "-").replace(",", ""),
+        output_dir=folder,
+        lora_config={"r": 16},
+        seq_length=1024,
+        batch_size=8,
+        max_steps=steps,
+        lr=1e-3,
+        warmup_steps=2,
+        logging_steps=5,
+        bf16=True,
+        **ADAPTERS[name],
+    ).fit()
+    return fell(name, run)
+
+
+def fell(name: str, run: Run) -> bool:
+    """Say how a run went; whether its loss fell."""
+    rows = run.metrics()
+    first, last = rows[0]["train/loss"], rows[-1]["train/loss"]
+    rate, mfu, memory = (rows[-1].get(key) or 0 for key in RATES)
+    print(
+        f"{name}: loss {first:.3f} → {last:.3f}, {rate:,.0f} tokens/s, MFU {mfu:.0%}, {memory / 1e9:.1f} GB"
+    )
     return bool(last < first)
 
 
