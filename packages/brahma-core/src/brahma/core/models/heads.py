@@ -98,11 +98,17 @@ def _find_bend(
     if hidden is None or len(seen) != 1:
         return None
     read, output, given = seen[0]
-    if not torch.equal(read, hidden) or not torch.allclose(
-        output, F.linear(read, *weights), rtol=0, atol=_error(output) * float(output.abs().max())
+    if not torch.equal(read, hidden) or not (
+        isinstance(head, nn.Linear) or _is_linear(read, weights, output)
     ):
         return None
     return _bend_between(model, given, logits)
+
+
+def _is_linear(read: Tensor, weights: tuple[Tensor, Tensor | None], output: Tensor) -> bool:
+    """Whether a wrapped head computes with these weights and nothing more."""
+    allowed = _error(output) * float(output.abs().max())
+    return torch.allclose(output, F.linear(read, *weights), rtol=0, atol=allowed)
 
 
 def _bend_between(model: PreTrainedModel, given: Tensor, logits: Tensor) -> _Bend | None:
