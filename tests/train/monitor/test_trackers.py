@@ -90,33 +90,29 @@ def test_a_tracker_that_fails_to_close_is_named(caplog):
 
 
 class FakePlugins:
-    """The two entries that the tests open."""
+    """The one tracker that the tests open."""
 
     def __init__(self, error: Exception | None = None) -> None:
         self.error = error
         self.opened: list[FakeTracker] = []
 
-    def find(self, kind: str, name: str, where: str) -> TrackerEntry:
+    def registration(self, kind: str, name: str, where: str) -> Registration:
         if name != "fake":
             raise PluginError(f"no {kind} is called {name!r}", where=where)
-        return TrackerEntry(name="fake", target="somewhere:make")
+        entry = TrackerEntry(name="fake", target="somewhere:make")
+        found = Registration(entry, "fake", "brahma-fake", "1.2")
+        object.__setattr__(found, "load", lambda where: self.make)
+        return found
 
     def options(self, entry: TrackerEntry, choice: Choice, where: str) -> None:
         if choice.options:
             raise ConfigError("takes no options", where=where)
 
-    def load(self, kind: str, name: str, where: str) -> object:
-        def make(directory: Path, config: object, options: object) -> FakeTracker:
-            if self.error:
-                raise self.error
-            self.opened.append(FakeTracker())
-            return self.opened[-1]
-
-        return make
-
-    def of_kind(self, kind: str) -> list[Registration]:
-        entry = TrackerEntry(name="fake", target="somewhere:make")
-        return [Registration(entry, "fake", "brahma-fake", "1.2")]
+    def make(self, directory: Path, config: object, options: object) -> FakeTracker:
+        if self.error:
+            raise self.error
+        self.opened.append(FakeTracker())
+        return self.opened[-1]
 
 
 def open_with(plugins: FakePlugins, monkeypatch: pytest.MonkeyPatch, *choices: Choice) -> Trackers:

@@ -291,7 +291,7 @@ def test_a_strangers_quantizer_works_the_same_way(site: Path, folder: Path) -> N
 @pytest.mark.parametrize(
     ("body", "message"),
     [
-        ("raise RuntimeError('no kernel')", "the quantizer 'bad' of brahma-bad 1.0 failed at model.layers.0"),
+        ("raise RuntimeError('no kernel')", "quantizer 'bad' of brahma-bad 1.0 failed at model.layers.0"),
         ("return torch.nn.Identity()", "its layer's in_features is not 128"),
         ("return torch.nn.Linear(128, linear.out_features)", "its layer's bias is not the linear layer's"),
     ],

@@ -92,6 +92,11 @@ class Registration:
         """`"brahma-train 0.1.0"`."""
         return f"{self.distribution} {self.version}".strip()
 
+    @property
+    def label(self) -> str:
+        """What errors call it: `"optimizer 'adamw' of brahma-train 0.1.0"`."""
+        return f"{self.entry.kind} {self.entry.name!r} of {self.origin}"
+
     def load(self, where: str | None = None) -> Any:
         """The target of the entry, imported now.
 
@@ -109,7 +114,7 @@ class Registration:
         except (Exception, SystemExit) as error:  # a stranger's code, as in `_load_one`
             check_stop(error)
             raise PluginError(
-                f"{self.entry.kind} {self.entry.name!r} of {self.origin} cannot be loaded",
+                f"{self.label} cannot be loaded",
                 where=where,
                 why=f"{self.entry.target}: {_describe(error)}",
                 hint=f"Reinstall {self.distribution} with its dependencies",
@@ -193,6 +198,36 @@ class Plugins:
             raise ValueError(f"no kind of entry is called {kind!r}; there are: {', '.join(KINDS)}")
         return [each for each in self.registrations if type(each.entry) is entry_type]
 
+    def registration(self, kind: str, name: str, where: str | None = None) -> Registration:
+        """The entry of that kind and name, with the distribution that brought it.
+
+        Raises:
+            PluginError: as `find`.
+        """
+        offers = self.of_kind(kind)
+        found = [each for each in offers if each.entry.name == name]
+        if len(found) > 1:
+            raise _doubled(found[0], found[1], where)
+        if not found:
+            if package := FIRST_PARTY.get((kind, name)):
+                raise PluginError(
+                    f"the {kind} {name!r} is not installed",
+                    where=where,
+                    why=self.passed_over(),
+                    hint=f'pip install "{package}"',
+                )
+            raise PluginError(
+                f"no {kind} is called {name!r}",
+                where=where,
+                why=self.passed_over(),
+                hint=suggestion(
+                    name,
+                    {each.entry.name for each in offers},
+                    nothing=f"No installed package brings a {kind}; see `brahma plugins list`",
+                ),
+            )
+        return found[0]
+
     def find(self, kind: str, name: str, where: str | None = None) -> Entry:
         """The entry of that kind and name.
 
@@ -204,7 +239,7 @@ class Plugins:
         Raises:
             PluginError: nobody brings it (the nearest name is given), or two plugins do.
         """
-        return self._registration(kind, name, where).entry
+        return self.registration(kind, name, where).entry
 
     def load(self, kind: str, name: str, where: str | None = None) -> Any:
         """The target of the entry of that kind and name, imported now.
@@ -212,7 +247,7 @@ class Plugins:
         Raises:
             PluginError: as `find`, or the target cannot be imported; its distribution is named.
         """
-        return self._registration(kind, name, where).load(where)
+        return self.registration(kind, name, where).load(where)
 
     def options(self, entry: Entry, choice: Choice, where: str | None = None) -> Section | None:
         """The options given beside a name, checked by the entry's own model.
@@ -251,31 +286,6 @@ class Plugins:
     def passed_over(self) -> str | None:
         """Why something may be missing: the broken plugins in one line; None when all are well."""
         return f"passed over: {'; '.join(map(str, self.broken))}" if self.broken else None
-
-    def _registration(self, kind: str, name: str, where: str | None) -> Registration:
-        offers = self.of_kind(kind)
-        found = [each for each in offers if each.entry.name == name]
-        if len(found) > 1:
-            raise _doubled(found[0], found[1], where)
-        if not found:
-            if package := FIRST_PARTY.get((kind, name)):
-                raise PluginError(
-                    f"the {kind} {name!r} is not installed",
-                    where=where,
-                    why=self.passed_over(),
-                    hint=f'pip install "{package}"',
-                )
-            raise PluginError(
-                f"no {kind} is called {name!r}",
-                where=where,
-                why=self.passed_over(),
-                hint=suggestion(
-                    name,
-                    {each.entry.name for each in offers},
-                    nothing=f"No installed package brings a {kind}; see `brahma plugins list`",
-                ),
-            )
-        return found[0]
 
     def _load(self, chosen: str | None) -> None:
         wanted = None if chosen is None else {part.strip() for part in chosen.split(",")} - {""}

@@ -15,9 +15,8 @@ import torch
 from torch import Tensor
 
 from brahma.core.config import TrainingSection
-from brahma.core.entries import Entry
 from brahma.core.errors import BrahmaError, TrainingError
-from brahma.core.plugins import DISTRIBUTIONS, Registration, get_plugins
+from brahma.core.plugins import DISTRIBUTIONS, get_plugins
 from brahma.train.groups import ParameterGroup
 from brahma.train.memory import is_out_of_memory
 from brahma.train.optimizer_state import OURS, is_kept, optimizer_tensors
@@ -38,11 +37,9 @@ def make_optimizer(
         TrainingError: it cannot be made; its distribution is named.
     """
     plugins, choice = get_plugins(), training.optimizer
-    entry = plugins.find("optimizer", choice.name, _WHERE)
-    options = plugins.options(entry, choice, _WHERE)
-    make = plugins.load("optimizer", choice.name, _WHERE)
-    found = _registration(entry)
-    label = _label(found)
+    found = plugins.registration("optimizer", choice.name, _WHERE)
+    options = plugins.options(found.entry, choice, _WHERE)
+    make, label = found.load(_WHERE), found.label
     with _blamed(label, "cannot be made"):
         made = make(groups, training, options)
     if not isinstance(made, torch.optim.Optimizer):
@@ -58,29 +55,19 @@ def make_schedule(training: TrainingSection) -> tuple[Callable[[float, Any], flo
             is called: it raised, or gave no finite number of 0 or more.
     """
     plugins, choice = get_plugins(), training.schedule
-    entry = plugins.find("schedule", choice.name, _SCHEDULE)
-    options = plugins.options(entry, choice, _SCHEDULE)
-    schedule = plugins.load("schedule", choice.name, _SCHEDULE)
-    label = _label(_registration(entry))
+    found = plugins.registration("schedule", choice.name, _SCHEDULE)
+    options = plugins.options(found.entry, choice, _SCHEDULE)
+    schedule, label = found.load(_SCHEDULE), found.label
 
     def factor(progress: float, options: Any) -> float:
         with _blamed(label, f"failed at progress {progress:g}", _SCHEDULE):
-            found = schedule(progress, options)
-        if not isinstance(found, int | float) or not math.isfinite(found) or found < 0:
+            given = schedule(progress, options)
+        if not isinstance(given, int | float) or not math.isfinite(given) or given < 0:
             why = "the factor on lr is a finite number, 0 or more"
-            raise _failure(label, f"gave {found!r} at progress {progress:g}", why, where=_SCHEDULE)
-        return found
+            raise _failure(label, f"gave {given!r} at progress {progress:g}", why, where=_SCHEDULE)
+        return given
 
     return factor, options
-
-
-def _registration(entry: Entry) -> Registration:
-    (found,) = (each for each in get_plugins().of_kind(entry.kind) if each.entry is entry)
-    return found
-
-
-def _label(found: Registration) -> str:
-    return f"{found.entry.kind} {found.entry.name!r} of {found.origin}"
 
 
 class GuardedOptimizer:

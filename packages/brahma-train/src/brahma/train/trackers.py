@@ -107,10 +107,10 @@ def open_trackers(choices: Sequence[Choice], run_directory: Path, config: Config
     opened: dict[str, Tracker] = {}
     for index, choice in enumerate(choices):
         where = f"training_config.trackers[{index}]"
-        entry = get_plugins().find("tracker", choice.name, where)
-        options = get_plugins().options(entry, choice, where)
-        make = get_plugins().load("tracker", choice.name, where)
-        name = f"{choice.name} ({_origin(choice.name)})"
+        found = get_plugins().registration("tracker", choice.name, where)
+        options = get_plugins().options(found.entry, choice, where)
+        make = found.load(where)
+        name = f"{choice.name} ({found.origin})"
         try:
             opened[name] = make(run_directory, config, options)
         except BrahmaError:
@@ -171,11 +171,6 @@ class FakeTracker:
 
     def close(self) -> None:
         self.closed = True
-
-
-def _origin(name: str) -> str:
-    registrations = get_plugins().of_kind("tracker")
-    return next(each.origin for each in registrations if each.entry.name == name)
 
 
 def _event_file(run_directory: Path) -> Path:

@@ -116,8 +116,6 @@ def assert_passes(kind: str, name: str, **options: Any) -> None:
         AssertionError: with each check that failed, and why.
         PluginError: there is no such entry.
     """
-    plugins = get_plugins()
-    entry = plugins.find(kind, name)
-    registration = next(each for each in plugins.of_kind(kind) if each.entry is entry)
-    failed = [each for each in run_kit(registration, options) if each.outcome == "failed"]
+    results = run_kit(get_plugins().registration(kind, name), options)
+    failed = [each for each in results if each.outcome == "failed"]
     assert not failed, "\n".join(f"{kind} {name!r}: {each.check}: {each.message}" for each in failed)

@@ -13,10 +13,10 @@ from torch import Tensor, nn
 from brahma.core.error_text import first_line
 from brahma.core.errors import BrahmaError, PluginError
 from brahma.core.models.quantization.contract import QuantizedLayers, Quantizer
-from brahma.core.plugins import Registration, get_plugins
 from brahma.core.quantizers import ChosenQuantizer
 
 _MARK = "_brahma_quantized"
+_WHERE = "quantization.quantizer"
 
 _log = logging.getLogger(__name__)
 
@@ -55,7 +55,7 @@ class Maker:
         )
         self._dtype, self._device = settings.compute_dtype, device
         self._registration = chosen.registration
-        target: Any = get_plugins().load("quantizer", chosen.entry.name, "quantization.quantizer")
+        target: Any = chosen.registration.load(_WHERE)
         try:
             self._quantizer: Quantizer = target(settings, chosen.options)
         except BrahmaError:
@@ -78,9 +78,9 @@ class Maker:
             raise self._failed(f"failed at {name}", error) from error
         for key in ("in_features", "out_features"):
             if getattr(layer, key, None) != getattr(linear, key):
-                raise self._wrong(f"{name}: its layer's {key} is not {getattr(linear, key)}")
+                raise self._failed(f"failed at {name}: its layer's {key} is not {getattr(linear, key)}")
         if (getattr(layer, "bias", None) is None) != (linear.bias is None):
-            raise self._wrong(f"{name}: its layer's bias is not the linear layer's")
+            raise self._failed(f"failed at {name}: its layer's bias is not the linear layer's")
         mark = Quantized(self._quantizer, group_size, linear.in_features, linear.out_features)
         setattr(layer, _MARK, mark)
         if not hasattr(layer, "weight"):  # peft asks one for device and dtype of the adapter
@@ -89,19 +89,11 @@ class Maker:
         layer.train(False)
         return layer
 
-    def _failed(self, what: str, error: Exception) -> PluginError:
-        origin = _origin(self._registration)
+    def _failed(self, what: str, error: Exception | None = None) -> PluginError:
         return PluginError(
-            f"{origin} {what}",
-            where="quantization.quantizer",
-            why=first_line(error),
-            hint=f"tell the author of {self._registration.distribution}, or choose another quantizer",
-        )
-
-    def _wrong(self, what: str) -> PluginError:
-        return PluginError(
-            f"{_origin(self._registration)}: {what}",
-            where="quantization.quantizer",
+            f"{self._registration.label} {what}",
+            where=_WHERE,
+            why=None if error is None else first_line(error),
             hint=f"tell the author of {self._registration.distribution}, or choose another quantizer",
         )
 
@@ -147,7 +139,3 @@ def dequantize_model(model: nn.Module) -> None:
     """Put plain linear layers back, one at a time; in adapters' layers as well (peft's `base_layer`)."""
     for name, layer in list(quantized_layers(model)):
         model.set_submodule(name, dequantized(layer))
-
-
-def _origin(registration: Registration) -> str:
-    return f"the quantizer {registration.entry.name!r} of {registration.origin}"
