@@ -23,7 +23,8 @@ GUIDE: dict[str, Any] = {
     "training_config": {
         "lr": 1e-5, "batch_size": 8, "gradient_accumulation_steps": 4, "epochs": 3, "warmup_steps": 100,
         "weight_decay": 0.01, "adam_beta1": 0.9, "adam_beta2": 0.999, "adam_epsilon": 1e-8,
-        "max_grad_norm": 1.0, "logging_steps": 10, "save_steps": 1000, "evaluation_strategy": "steps", "eval_steps": 500,
+        "max_grad_norm": 1.0, "logging_steps": 10, "save_steps": 1000, "evaluation_strategy": "steps",
+        "eval_steps": 500,
         "fp16": True, "bf16": False, "seed": 42,
     },
     "lora_config": {
