@@ -288,7 +288,7 @@ def brahma_readers() -> Iterable[ReaderEntry]:  # type: ignore[empty-body]
             try:
                 text = path.read_text(encoding="utf-8")
             except UnicodeDecodeError as error:
-                raise DataError("no valid UTF-8", where=str(path), why=str(error), hint="Convert it") from None
+                raise DataError("not UTF-8", where=str(path), why=str(error), hint="Convert it") from None
             line = 1
             for saying in filter(None, text.removesuffix("\n").split("\n%\n")):
                 yield RawRow(source=path, line=line, offset=0, value=saying)

@@ -85,7 +85,9 @@ def _new_tokens(config: Config) -> Iterator[Mistake]:
     keys = ("tokenizer.new_tokens", "model_config.base_model")
     if config.lora is not None and config.lora.adapter is not None:
         text = "stand beside an adapter that is gone on with: its rows are trained, and no others"
-        hint = "remove them: the adapter's own tokenizer has its tokens; or train a new adapter on top (stack)"
+        hint = (
+            "remove them: the adapter's own tokenizer has its tokens; or train a new adapter on top (stack)"
+        )
         yield Mistake(("tokenizer.new_tokens", "lora_config.adapter"), text, hint)
     if config.model.base_model is None:
         text = "are for a base model's tokenizer: a new model learns all of its tokens"
