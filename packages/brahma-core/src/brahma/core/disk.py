@@ -1,9 +1,11 @@
-"""What must survive a power cut."""
+"""What is written: over nothing, and so that it survives a power cut."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
+
+from brahma.core.errors import ModelError
 
 
 def flush(path: Path) -> None:
@@ -13,3 +15,13 @@ def flush(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def refuse_existing(output: Path) -> None:
+    """A model is never written over something.
+
+    Raises:
+        ModelError: there is something of that name.
+    """
+    if output.exists():
+        raise ModelError("the output exists already", where=str(output), hint="choose another --output")

@@ -14,6 +14,7 @@ from brahma.core.config.shape import architecture, explicit
 from brahma.core.error_text import first_line
 from brahma.core.errors import ModelError
 from brahma.core.hub import reachable_source
+from brahma.core.model_files import ADAPTER_CONFIG, is_adapter
 from brahma.core.presets import PRESETS
 from brahma.core.suffixes import CONFIG_SUFFIXES
 
@@ -255,7 +256,7 @@ def _base_config(base_model: str, trust_remote_code: bool) -> PreTrainedConfig:
         raise ModelError(
             "there is no such folder", where=base_model, hint=f"the working directory is {Path.cwd()}"
         )
-    if (Path(base_model).expanduser() / "adapter_config.json").is_file():
+    if is_adapter(base_model):
         raise _adapter_as_base(base_model)
     source = reachable_source(base_model)  # before transformers is imported: a misspelt name is told at once
     from transformers import AutoConfig
@@ -274,7 +275,7 @@ def _base_config(base_model: str, trust_remote_code: bool) -> PreTrainedConfig:
 
 def _adapter_as_base(folder: str) -> ModelError:
     try:
-        values = json.loads((Path(folder).expanduser() / "adapter_config.json").read_bytes())
+        values = json.loads((Path(folder).expanduser() / ADAPTER_CONFIG).read_bytes())
         base = str(values["base_model_name_or_path"])
     except (OSError, ValueError, KeyError, TypeError):
         base = "the model that it was trained on"

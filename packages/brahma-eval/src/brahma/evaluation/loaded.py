@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Self
 
 from brahma.core.error_text import first_line
 from brahma.core.errors import DeviceError
+from brahma.core.model_files import is_adapter
 from brahma.core.progress import progress
 from brahma.evaluation.locate import locate_model
 
@@ -102,7 +103,7 @@ class LoadedModel:
     @property
     def _tokenizer_source(self) -> str:
         """The model's folder; of an adapter that came without a tokenizer, its base."""
-        if self.has_tokenizer or not (Path(self._source) / "adapter_config.json").is_file():
+        if self.has_tokenizer or not is_adapter(self._source):
             return self._source
         from brahma.core.models.adapters import read_record
 

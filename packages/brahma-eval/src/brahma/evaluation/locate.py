@@ -6,15 +6,16 @@ from pathlib import Path
 
 from brahma.core.checkpoints import MANIFEST, verify
 from brahma.core.errors import CheckpointError, ModelError
+from brahma.core.model_files import ADAPTER_CONFIG, ADAPTER_RECORD, MODEL_CONFIG
 from brahma.core.runs import Run, RunDirectory, list_runs
 from brahma.core.suggest import nearest, suggestion
 
 _NOT_READ = (
     "optimizer.safetensors",  # only a resume reads these: most of the bytes
     "trainer_state.json",
-    "brahma_adapter.json",  # a base that was moved is written there
+    ADAPTER_RECORD,  # a base that was moved is written there
 )
-_MODELS = ("config.json", "adapter_config.json")
+_MODELS = (MODEL_CONFIG, ADAPTER_CONFIG)
 """A folder with one of these holds a model, or an adapter of one."""
 
 

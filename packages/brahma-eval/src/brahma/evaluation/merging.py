@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from brahma.core.disk import refuse_existing
 from brahma.core.errors import ModelError
+from brahma.core.model_files import ADAPTER_CONFIG, is_adapter
 from brahma.core.progress import progress
 from brahma.evaluation.loaded import LoadedModel, device_called, dtype_called
 
@@ -87,7 +89,7 @@ def merge_adapter(
             output exists; or the merged model differs by more than rounding.
     """
     target = Path(output).expanduser()
-    _refuse_existing(target)
+    refuse_existing(target)  # before anything is loaded
     found = LoadedModel(adapter, trust_remote_code=trust_remote_code)
     _refuse_whole(found)
     with progress("loading torch and transformers"):
@@ -124,18 +126,12 @@ def _absolute(base: str | Path) -> str:
     return str(folder.absolute()) if folder.exists() else str(base)
 
 
-def _refuse_existing(target: Path) -> None:
-    """Before anything is loaded."""
-    if target.exists():
-        raise ModelError("the output exists already", where=str(target), hint="choose another --output")
-
-
 def _refuse_whole(found: LoadedModel) -> None:
-    folder = Path(found.model_path)
-    if not (folder / "adapter_config.json").is_file():
-        what = "this is a whole model" if folder.is_dir() else "an adapter is merged from a folder"
+    if not is_adapter(found.model_path):
+        is_folder = Path(found.model_path).is_dir()
+        what = "this is a whole model" if is_folder else "an adapter is merged from a folder"
         raise ModelError(
             f"{what}: there is no adapter to merge",
             where=found.model_path,
-            hint="name a run with lora_config, or a folder with adapter_config.json",
+            hint="name a run with lora_config, or a folder with " + ADAPTER_CONFIG,
         )

@@ -30,9 +30,8 @@ from torch import Tensor
 from brahma.core.checkpoints import MANIFEST, verify, write_manifest
 from brahma.core.disk import flush
 from brahma.core.errors import CheckpointError
-from brahma.core.models.adapters.record import ADAPTER_CONFIG, ADAPTER_WEIGHTS
+from brahma.core.model_files import ADAPTER_WEIGHTS, MODEL_WEIGHTS, is_adapter
 from brahma.core.progress import progress
-from brahma.train.stored import MODEL_WEIGHTS
 
 _OPTIMIZER = "optimizer.safetensors"
 _RETRY_SECONDS = 5.0
@@ -128,7 +127,7 @@ def load_tensors(folder: Path) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
 
 def _weights(folder: Path) -> str:
     """The file that holds what was trained."""
-    return ADAPTER_WEIGHTS if (folder / ADAPTER_CONFIG).exists() else MODEL_WEIGHTS
+    return ADAPTER_WEIGHTS if is_adapter(folder) else MODEL_WEIGHTS
 
 
 def newest_valid(

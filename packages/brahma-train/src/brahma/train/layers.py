@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from brahma.core.config import Config
 from brahma.core.config.sections import LoraSection, QuantizationSection
 from brahma.core.layer_roles import role_of
+from brahma.core.model_files import ADAPTER_CONFIG
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -181,7 +182,7 @@ def _shape_of_new(lora: LoraSection) -> dict[str, Any]:
 def _shape_of_stored(folder: str) -> dict[str, Any]:
     """What the adapter's own file says; the usual shape where it cannot be read: loading tells why."""
     try:
-        stored = json.loads((Path(folder) / "adapter_config.json").read_bytes())
+        stored = json.loads((Path(folder) / ADAPTER_CONFIG).read_bytes())
         return {
             "rank": int(stored["r"]),
             "targets": _names(stored["target_modules"]),

@@ -8,10 +8,8 @@ from typing import Protocol
 from torch import Tensor
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+from brahma.core.model_files import ADAPTER_WEIGHTS, MODEL_WEIGHTS
 from brahma.core.models.adapters import Adapter, AdapterRecord, write_record
-from brahma.core.models.adapters.record import ADAPTER_WEIGHTS
-
-MODEL_WEIGHTS = "model.safetensors"
 
 
 class Stored(Protocol):

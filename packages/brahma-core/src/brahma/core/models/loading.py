@@ -15,6 +15,7 @@ from transformers.utils import logging as transformers_logging
 from brahma.core.error_text import first_line
 from brahma.core.errors import ModelError
 from brahma.core.hub import reachable_source
+from brahma.core.model_files import is_adapter
 from brahma.core.models.attention import PACKED, register_packed_attention
 from brahma.core.progress import progress
 from brahma.core.spec import ModelSpec
@@ -59,7 +60,7 @@ def load_model(
     Raises:
         ModelError: there is no such model, it is damaged, or it holds no safetensors.
     """
-    from brahma.core.models.adapters.loading import is_adapter, load_adapted
+    from brahma.core.models.adapters.loading import load_adapted
 
     source = reachable_source(path)
     register_packed_attention()

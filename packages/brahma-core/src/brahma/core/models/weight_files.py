@@ -13,10 +13,9 @@ from typing import Any
 
 from brahma.core.errors import ModelError
 from brahma.core.hub import reachable_source
+from brahma.core.model_files import ADAPTER_WEIGHTS, MODEL_CONFIG, MODEL_INDEX, MODEL_WEIGHTS
 from brahma.core.progress import progress
 
-_ONE_FILE, _INDEX = "model.safetensors", "model.safetensors.index.json"
-_ADAPTER = "adapter_model.safetensors"
 _PIECE = 16 * 2**20  # bytes read at a time
 
 
@@ -45,18 +44,19 @@ def weight_files(path: str | Path) -> list[Path]:
     from transformers.utils.hub import cached_file
 
     source = reachable_source(path)
-    for name in (_ONE_FILE, _INDEX, _ADAPTER):
+    for name in (MODEL_WEIGHTS, MODEL_INDEX, ADAPTER_WEIGHTS):
         found = cached_file(source, name, _raise_exceptions_for_missing_entries=False)
         if found is None:
             continue
-        if name != _INDEX:
+        if name != MODEL_INDEX:
             return [Path(found)]
         names = sorted(set(json.loads(Path(found).read_bytes())["weight_map"].values()))
         return [Path(str(cached_file(source, each))) for each in names]
     raise ModelError(
         "the model holds no safetensors",
         where=str(path),
-        hint=f"name a folder with config.json and {_ONE_FILE}; weights in pickle files (.bin) are not loaded",
+        hint=f"name a folder with {MODEL_CONFIG} and {MODEL_WEIGHTS}; weights in pickle files (.bin) are not "
+        "loaded",
     )
 
 

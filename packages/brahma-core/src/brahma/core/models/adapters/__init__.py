@@ -1,7 +1,7 @@
 """Low-rank adapters on a frozen base model, in peft's layout."""
 
 from brahma.core.models.adapters.attaching import Adapter, attach, continue_from
-from brahma.core.models.adapters.loading import check_base, is_adapter, load_adapted
+from brahma.core.models.adapters.loading import check_base, load_adapted
 from brahma.core.models.adapters.record import AdapterRecord, StackedAdapter, read_record, write_record
 
 __all__ = [
@@ -11,7 +11,6 @@ __all__ = [
     "attach",
     "check_base",
     "continue_from",
-    "is_adapter",
     "load_adapted",
     "read_record",
     "write_record",

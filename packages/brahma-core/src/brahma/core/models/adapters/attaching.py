@@ -16,10 +16,10 @@ from transformers import PreTrainedModel
 from brahma.core.config.sections import LoraSection
 from brahma.core.error_text import first_line
 from brahma.core.errors import ModelError
+from brahma.core.model_files import ADAPTER_CONFIG, ADAPTER_WEIGHTS
 from brahma.core.models.adapters.dora import check_dora
 from brahma.core.models.adapters.fused import fuse
 from brahma.core.models.adapters.reading import read_config, read_weights
-from brahma.core.models.adapters.record import ADAPTER_CONFIG, ADAPTER_WEIGHTS
 from brahma.core.models.adapters.stacking import check_together
 from brahma.core.models.adapters.targets import check_modules, ends_with_any, module_name, target_names
 from brahma.core.models.quantization import is_quantized

@@ -11,15 +11,11 @@ from transformers import PreTrainedModel
 
 from brahma.core.config.sections import QuantizationSection
 from brahma.core.errors import ModelError
+from brahma.core.model_files import ADAPTER_RECORD
 from brahma.core.models.adapters.attaching import Adapter, continue_from
 from brahma.core.models.adapters.reading import read_config, trained_rows
-from brahma.core.models.adapters.record import ADAPTER_CONFIG, RECORD, AdapterRecord, read_record
+from brahma.core.models.adapters.record import AdapterRecord, read_record
 from brahma.core.models.weight_files import weights_sha256
-
-
-def is_adapter(path: str | Path) -> bool:
-    """Whether a folder holds an adapter, and no model of its own."""
-    return (Path(path) / ADAPTER_CONFIG).is_file()
 
 
 def load_adapted(
@@ -101,7 +97,7 @@ def _weights_of(path: str, folder: str | Path, *, given: bool) -> str:
             "what the adapter was trained on is not where it was",
             where=str(folder),
             why=f"{path}: {error.why or error.message}",
-            hint=f'write its new place into {Path(folder) / RECORD}, as "base_model" or in "stack"; '
+            hint=f'write its new place into {Path(folder) / ADAPTER_RECORD}, as "base_model" or in "stack"; '
             "brahma merge takes --base",
         ) from error
 

@@ -13,7 +13,7 @@ import torch
 from torch import nn
 from transformers import GenerationConfig, PreTrainedModel, PreTrainedTokenizerBase
 
-from brahma.core.disk import flush
+from brahma.core.disk import flush, refuse_existing
 from brahma.core.errors import ModelError
 from brahma.core.models.adapters.attaching import Adapter
 from brahma.core.models.adapters.loading import load_adapted
@@ -185,16 +185,6 @@ def save_plain(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, outpu
         raise
     flush(output.parent)
     return output
-
-
-def refuse_existing(output: Path) -> None:
-    """Nothing is written over.
-
-    Raises:
-        ModelError: there is something.
-    """
-    if output.exists():
-        raise ModelError("the output exists already", where=str(output), hint="choose another --output")
 
 
 def _write(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:

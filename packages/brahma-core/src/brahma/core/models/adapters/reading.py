@@ -11,7 +11,7 @@ from torch import Tensor
 
 from brahma.core.error_text import first_line
 from brahma.core.errors import ModelError
-from brahma.core.models.adapters.record import ADAPTER_CONFIG, ADAPTER_WEIGHTS
+from brahma.core.model_files import ADAPTER_CONFIG, ADAPTER_WEIGHTS
 
 if TYPE_CHECKING:
     from peft import LoraConfig

@@ -8,10 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from brahma.core.errors import ModelError
-
-RECORD = "brahma_adapter.json"
-ADAPTER_CONFIG = "adapter_config.json"
-ADAPTER_WEIGHTS = "adapter_model.safetensors"
+from brahma.core.model_files import ADAPTER_CONFIG, ADAPTER_RECORD, ADAPTER_WEIGHTS
 
 
 @dataclass(frozen=True)
@@ -51,7 +48,7 @@ class AdapterRecord:
 
 def write_record(record: AdapterRecord, folder: Path) -> None:
     """Write it beside the adapter."""
-    (folder / RECORD).write_text(json.dumps(asdict(record), indent=1) + "\n")
+    (folder / ADAPTER_RECORD).write_text(json.dumps(asdict(record), indent=1) + "\n")
 
 
 def read_record(folder: str | Path) -> AdapterRecord:
@@ -62,8 +59,8 @@ def read_record(folder: str | Path) -> AdapterRecord:
     """
     folder = Path(folder)
     try:
-        if (folder / RECORD).is_file():
-            values = json.loads((folder / RECORD).read_bytes())
+        if (folder / ADAPTER_RECORD).is_file():
+            values = json.loads((folder / ADAPTER_RECORD).read_bytes())
             stack = tuple(StackedAdapter(**each) for each in values.pop("stack"))
             return AdapterRecord(**values, stack=stack)
         base = json.loads((folder / ADAPTER_CONFIG).read_bytes())["base_model_name_or_path"]
