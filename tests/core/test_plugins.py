@@ -168,6 +168,50 @@ def test_a_broken_plugin_is_named_with_its_version_and_passed_over(
     assert plugins.find("optimizer", "rooted").name == "rooted"
 
 
+@pytest.mark.parametrize(
+    ("hook", "entry", "error"),
+    [
+        ("trackers", "TrackerEntry(name=5, target='a:b')", "its name is 5"),
+        ("trackers", "TrackerEntry(name='x', target=5)", "its target is 5"),
+        ("trackers", "TrackerEntry(name='x', target=':')", "is missing"),
+        ("trackers", "TrackerEntry(name='x', target='a:b', summary=None)", "its summary is None"),
+        ("trackers", "TrackerEntry(name='x', target='a:b', summary='one\\ntwo')", "not one line"),
+        ("trackers", "TrackerEntry(name='x', target='a:b', options='Model')", "its options are 'Model'"),
+        ("trackers", "TrackerEntry(name='a/../b', target='a:b')", "a name is a word"),
+        ("trackers", "TrackerEntry(name='\\x1b[31mred', target='a:b')", "a name is a word"),
+        ("commands", "CommandEntry(name='a  b', target='a:b')", "a command's name has one or two words"),
+        ("optimizers", "OptimizerEntry(name='x', target='a:b', state_bytes='8')", "its state_bytes is '8'"),
+        ("quantizers", "QuantizerEntry(name='x', target='a:b', formats=None)", "its formats is None"),
+        (
+            "quantizers",
+            "QuantizerEntry(name='x', target='a:b', formats=(QuantizedFormat(type='x', bits='4'),))",
+            "its formats is (QuantizedFormat",
+        ),
+        ("filters", "FilterEntry(name='x', target='a:b', scope='all')", "its scope is 'all'"),
+        ("trackers", "*[TrackerEntry(name='x', target='a:b')] * 2", "'x' twice"),
+    ],
+)
+def test_an_entry_with_wrong_values_breaks_its_plugin_and_nothing_else(
+    install: Install, hook: str, entry: str, error: str
+) -> None:
+    source = "from brahma.core.entries import *\nfrom brahma.core.hookspecs import hookimpl\n"
+    source += f"@hookimpl\ndef brahma_{hook}():\n    return [{entry}]\n"
+    plugins = install("faulty", source)
+    assert error in broken(plugins, "faulty")
+    assert broken(plugins, "faulty").isprintable()
+    assert all(each.distribution != "faulty" for each in plugins.registrations)
+
+
+@pytest.mark.parametrize("raised", ["GeneratorExit('x')", "type('Own', (BaseException,), {})('x')"])
+def test_whatever_a_plugin_raises_is_its_own_fault(install: Install, raised: str) -> None:
+    assert ": x" in broken(install("faulty", f"raise {raised}"), "faulty")
+
+
+def test_a_stop_by_the_user_is_no_fault_of_a_plugin(install: Install) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        install("faulty", "raise KeyboardInterrupt")
+
+
 def test_what_a_plugin_prints_is_no_data(install: Install, capsys: pytest.CaptureFixture[str]) -> None:
     install("loud", "print('here I am')\n")
     assert capsys.readouterr() == ("", "here I am\n")
@@ -271,6 +315,8 @@ def test_a_chosen_plugin_that_is_not_installed_is_named(
 ) -> None:
     monkeypatch.setenv(PLUGINS_VARIABLE, "absent")
     assert broken(Plugins(), "absent") == f"absent: named in {PLUGINS_VARIABLE} but not installed"
+    monkeypatch.setenv(PLUGINS_VARIABLE, "\x1b[31m")
+    assert "\x1b" not in str(Plugins().passed_over())
 
 
 def test_a_misspelt_name_gets_the_nearest_one_and_the_plugins_that_were_passed_over(install: Install) -> None:

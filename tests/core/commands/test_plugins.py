@@ -199,7 +199,7 @@ def test_a_new_plugin_says_what_was_written_and_what_comes_next(tmp_path: Path) 
 
 def test_a_name_that_is_taken_is_warned_of(tmp_path: Path) -> None:
     result = invoke(new_plugin, "perplexity", "--kind", "metric", "--output", str(tmp_path))
-    assert "warning: brahma-eval 0.1.0 brings a metric called 'perplexity' too" in result.stderr
+    assert "warning: brahma-eval 0.1.0 brings the metric 'perplexity' too" in result.stderr
     assert (tmp_path / "brahma-perplexity" / "pyproject.toml").is_file()
 
 

@@ -23,6 +23,7 @@ import pluggy
 
 from brahma.core import entries, hookspecs
 from brahma.core.entries import CONTRACT_VERSION, Entry
+from brahma.core.entry_checks import entry_mistake
 from brahma.core.errors import EXIT_TERMINATED, BrahmaError, ConfigError, PluginError
 from brahma.core.layout import printable
 from brahma.core.suggest import suggestion
@@ -111,7 +112,7 @@ class Registration:
                 return self.entry.load()
         except BrahmaError:
             raise
-        except (Exception, SystemExit) as error:  # a stranger's code, as in `_load_one`
+        except BaseException as error:  # a stranger's code, as in `_load_one`
             check_stop(error)
             raise PluginError(
                 f"{self.label} cannot be loaded",
@@ -223,7 +224,7 @@ class Plugins:
                 hint=suggestion(
                     name,
                     {each.entry.name for each in offers},
-                    nothing=f"No installed package brings a {kind}; see `brahma plugins list`",
+                    nothing=f"No installed package brings any {kind}; see `brahma plugins list`",
                 ),
             )
         return found[0]
@@ -296,7 +297,9 @@ class Plugins:
                 self._load_one(point)
         missing = (wanted or set()) - {name for point in found for name in (point.name, _distribution(point))}
         for name in sorted(missing):
-            self.broken.append(BrokenPlugin(name, "", "", f"named in {PLUGINS_VARIABLE} but not installed"))
+            self.broken.append(
+                BrokenPlugin(printable(name), "", "", f"named in {PLUGINS_VARIABLE} but not installed")
+            )
 
     def _load_one(self, point: EntryPoint) -> None:
         distribution, version = _distribution(point), point.dist.version if point.dist else ""
@@ -306,7 +309,7 @@ class Plugins:
         try:
             with redirect_stdout(sys.stderr):  # what it prints is no data of the command
                 brought = list(self._entries_of(point))
-        except (Exception, SystemExit) as error:  # a stranger's code: whatever it raises is its own fault
+        except BaseException as error:  # a stranger's code: whatever it raises is its own fault
             check_stop(error)
             self.broken.append(BrokenPlugin(point.name, distribution, version, _describe(error)))
             return
@@ -353,8 +356,9 @@ def _distribution(point: EntryPoint) -> str:
 
 
 def check_stop(error: BaseException) -> None:
-    """Go on ending where a command was asked to by SIGTERM, while it imported something."""
-    if isinstance(error, SystemExit) and error.code == EXIT_TERMINATED:
+    """Go on ending where the user asked for it, by Ctrl-C or SIGTERM, while a stranger's code ran."""
+    stopped = isinstance(error, SystemExit) and error.code == EXIT_TERMINATED
+    if stopped or isinstance(error, KeyboardInterrupt):
         raise error
 
 
@@ -370,15 +374,15 @@ def _checked(brought: object, hook: str, entry_type: type[Entry]) -> Iterator[En
         raise PluginError(
             f"{hook} returned {type(brought).__name__}, not an iterable of {entry_type.__name__}"
         )
+    names: set[str] = set()
     for entry in brought:
         if type(entry) is not entry_type:
             raise PluginError(f"{hook} brought {type(entry).__name__}, not {entry_type.__name__}")
-        if not entry.name or ":" not in entry.target:
-            raise PluginError(
-                f"{hook} brought {entry!r}: name or target ('package.module:attribute') is missing"
-            )
-        if isinstance(entry, entries.CommandEntry) and len(entry.name.split()) > 2:
-            raise PluginError(f"{hook} brought {entry.name!r}: a command's name has one or two words")
+        if mistake := entry_mistake(entry):
+            raise PluginError(f"{hook} brought {entry.name!r}: {mistake}")
+        if entry.name in names:
+            raise PluginError(f"{hook} brought {entry.name!r} twice")
+        names.add(entry.name)
         yield entry
 
 

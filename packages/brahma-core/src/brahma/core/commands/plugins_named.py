@@ -25,7 +25,7 @@ def named(name: str, kind: str | None) -> list[Registration]:
         hint=f'pip install "{package}"'
         if package
         else suggestion(
-            name, {each.entry.name for each in offers}, nothing=f"No installed package brings a {kind}"
+            name, {each.entry.name for each in offers}, nothing=f"No installed package brings any {kind}"
         ),
     )
 

@@ -32,7 +32,7 @@ def new_plugin(name: str, kind: str, output: Path) -> None:
     entry, place = names_of(name).entry, as_typed(folder)
     if others:
         print_warning(
-            f"{others[0]} brings a {kind} called {entry!r} too: one of the two must go, or take another name"
+            f"{others[0]} brings the {kind} {entry!r} too: one of the two must go, or take another name"
         )
     click.echo(f"{folder}:")
     for path in sorted(folder.rglob("*")):

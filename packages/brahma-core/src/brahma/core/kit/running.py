@@ -91,7 +91,7 @@ def _result(check: Check, registration: Registration, options: Section | None) -
                 check.run(Subject(registration, options, Path(folder)))
         except (CheckSkippedError, MissingDependencyError, DeviceError) as reason:
             outcome, message = "skipped", _told(reason)
-        except (Exception, SystemExit) as error:  # a stranger's code
+        except BaseException as error:  # a stranger's code
             check_stop(error)
             outcome, message = "failed", _told(error)
     return Result(check.name, outcome, time.perf_counter() - began, message)
