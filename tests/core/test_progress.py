@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from brahma.core.pace import Pace, Work
+from brahma.core.pace import Outcome, Pace, Work
 from brahma.core.progress import PlainScreen, progress, showing
 from tests.terminals import in_terminal, without_escapes
 
@@ -75,16 +75,26 @@ def test_work_that_does_not_end_well_says_how(error, word):
 
 def test_each_advance_counts_and_the_last_one_is_shown():
     moves: list[int] = []
+    ended: list[int] = []
 
     class Remembering(PlainScreen):
         def task_moves(self, work: Work) -> None:
             moves.append(work.done)
 
+        def task_ends(self, work: Work, outcome: Outcome) -> None:
+            ended.append(work.done)
+
     with showing(Remembering(io.StringIO())), progress("reading", unit="files") as task:
         for _ in range(1000):
             task.advance()
-    assert moves[-1] == 1000
+    assert ended == [1000]
     assert len(moves) < 100  # not each of them bothers the screen
+
+
+def test_long_work_without_steps_is_told_by_its_last_line_alone(screen, stream, clock):
+    with showing(screen), progress("loading torch"):
+        clock.seconds = 29.0
+    assert stream.getvalue() == ""  # the work's own clock says that it was soon over
 
 
 def test_a_screen_that_fails_is_logged_once_and_the_work_goes_on(caplog):

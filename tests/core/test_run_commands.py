@@ -109,6 +109,20 @@ LOG = """2026-11-23 11:44:48+0000 INFO    brahma.train.session: step 1  train/lo
 """
 
 
+def test_a_run_with_adapters_is_shown_as_one(tmp_path: Path) -> None:
+    config = {
+        "model_config": {"base_model": "a/b"},
+        "lora_config": {"r": 8, "target_modules": "all-linear", "adapter": None},
+        "quantization": {"bits": 4},
+        "training_config": {"optimizer": {"name": "lion"}},
+    }
+    write_run(tmp_path, "mine", config=config)
+    shown = table(invoke(show, "mine", "--output-dir", tmp_path).stdout)
+    assert (shown["lora_config.r"], shown["lora_config.target_modules"]) == ("8", "all-linear")
+    assert (shown["quantization.bits"], shown["training_config.optimizer.name"]) == ("4", "lion")
+    assert "lora_config.adapter" not in shown
+
+
 def test_a_run_is_shown_with_what_matters(tmp_path: Path) -> None:
     rows = metric_rows(20, evaluations=10)
     run = write_run(

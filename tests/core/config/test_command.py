@@ -158,6 +158,9 @@ def test_explain_refuses_an_unknown_key_and_a_bad_file(write: Any, smallest: dic
         assert isinstance(error, ConfigError)
 
 
+_TUNED: dict[str, Any] = {"model_config": {"base_model": "a/b"}, "tokenizer": None}
+
+
 @pytest.mark.parametrize(
     ("changes", "label", "text"),
     [
@@ -167,8 +170,17 @@ def test_explain_refuses_an_unknown_key_and_a_bad_file(write: Any, smallest: dic
         ({"model_config": {"preset": "large"}}, "memory", "204.4 GB of weights"),
         ({}, "tokenizer", "trained on the data: 8,192 ids"),
         ({"tokenizer": "a/b"}, "tokenizer", "a/b"),
-        ({"model_config": {"base_model": "a/b"}, "tokenizer": None}, "model", "all weights of a/b"),
-        ({"model_config": {"base_model": "a/b"}, "tokenizer": None}, "tokenizer", "the base model's own"),
+        (_TUNED, "model", "all weights of a/b"),
+        (_TUNED | {"training_config": {"freeze": "norms"}}, "model", "some weights of a/b"),
+        (_TUNED | {"lora_config": {"r": 8}}, "model", "LoRA adapters of rank 8 on a/b"),
+        (_TUNED | {"lora_config": {"dora": True}}, "model", "DoRA adapters of rank 16 on a/b"),
+        (_TUNED | {"lora_config": {"adapter": "/c"}}, "model", "the adapter /c on a/b"),
+        (
+            _TUNED | {"lora_config": {}, "quantization": {"bits": 4}},
+            "model",
+            "LoRA adapters of rank 16 on a/b in 4 bits",
+        ),
+        (_TUNED, "tokenizer", "the base model's own"),
         ({}, "data", "/data/my.jsonl; no validation data"),
         ({"data_config": {"train": ["/a", "/b"], "validation": 0.01}}, "data", "/a, /b; 1 % of it held out"),
         ({"data_config": {"train": "/a", "validation": "/b"}}, "data", "/a; scored on /b"),

@@ -93,11 +93,12 @@ class Task:
         now = monotonic()
         if now >= self._next_shown:
             self._next_shown = now + _REST
-            self._show()
+            self.count()
+            self._moved()
 
-    def _show(self) -> None:
+    def count(self) -> None:
+        """Bring the work up to date, and show nothing."""
         self._work.move(self._done, self._total)
-        self._moved()
 
 
 _screens: list[Safely] = []
@@ -124,7 +125,7 @@ def progress(label: str, total: int | None = None, unit: str = "rows") -> Iterat
     except BaseException as error:
         screen("task_ends", work, "failed" if isinstance(error, Exception) else "stopped")
         raise
-    task._show()
+    task.count()  # and no more: a screen that moved now would say what its last line says
     screen("task_ends", work, "done")
 
 

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from brahma.core.config.sections import Config, TrainingSection
+from brahma.core.config.sections import Config, LoraSection, TrainingSection
 from brahma.core.entries import OptimizerEntry
 from brahma.core.plugins import get_plugins
 from brahma.core.sizes import size
@@ -21,7 +21,7 @@ _UNKNOWN_STATE = 8.0
 def outline(config: Config) -> Iterator[tuple[str, str]]:
     """Labels and texts: the model, its memory, tokenizer, the data, a step, the run. Nothing is loaded."""
     spec = _new_model(config)
-    yield "model", f"all weights of {_short(config.model.base_model or '')}" if spec is None else _model(spec)
+    yield "model", _base_model(config) if spec is None else _model(spec)
     if spec is not None:
         yield "memory", _memory(spec, config.training.optimizer.name)
     yield "tokenizer", _tokenizer(config)
@@ -38,6 +38,21 @@ def _new_model(config: Config) -> ModelSpec | None:
     if config.tokenizer is not None and config.tokenizer.train is not None:
         spec = spec.with_tokenizer(config.tokenizer.train.vocab_size, 0, 1, 2)
     return spec
+
+
+def _base_model(config: Config) -> str:
+    base = _short(config.model.base_model or "")
+    if config.lora is not None:
+        bits = f" in {config.quantization.bits} bits" if config.quantization is not None else ""
+        return f"{_adapters(config.lora)} on {base}{bits}"
+    partly = config.training.freeze or config.training.train_only
+    return f"{'some' if partly else 'all'} weights of {base}"
+
+
+def _adapters(lora: LoraSection) -> str:
+    if lora.adapter is not None:
+        return f"the adapter {_short(lora.adapter)}"
+    return f"{'DoRA' if lora.dora else 'LoRA'} adapters of rank {lora.r}"
 
 
 def _model(spec: ModelSpec) -> str:
@@ -90,7 +105,8 @@ def _step(config: Config) -> str:
 def _run(training: TrainingSection) -> str:
     schedule = training.schedule.name
     if training.warmup_steps:
-        schedule += f" after {training.warmup_steps:,} steps of warm-up"
+        noun = "step" if training.warmup_steps == 1 else "steps"
+        schedule += f" after {training.warmup_steps:,} {noun} of warm-up"
     return f"{_length(training)}; {training.optimizer.name}, lr {training.lr:g}, {schedule}"
 
 
