@@ -83,7 +83,7 @@ def test_a_whole_model_and_nothing_at_all_are_named(
     assert run(tmp_path / "nothing", "--output", tmp_path / "merged") == 2
     assert "no such model" in capsys.readouterr().err
     assert run("owner/adapter", "--output", tmp_path / "merged") == 2
-    assert "merged from a folder" in capsys.readouterr().err
+    assert "no run and no folder here is called so" in capsys.readouterr().err
     assert not (tmp_path / "merged").exists()
 
 

@@ -55,6 +55,8 @@ def test_evaluator_and_generator_take_a_run_or_its_checkpoint(
         base, tmp_path, quantization=quantization, lr=1e-2, **{**EVALUATED, "validation": str(held)}
     )
     assert digest(base / "model.safetensors") == before
+    trained = sum(each.numel() for each in load_file(run.last / "adapter_model.safetensors").values())
+    assert f"{trained:,} parameters are trained; those of the base model are frozen" in run.log.read_text()
     expected = next(
         float(row["eval/loss"])
         for row in run.metrics()

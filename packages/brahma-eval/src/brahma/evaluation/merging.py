@@ -129,7 +129,7 @@ def _absolute(base: str | Path) -> str:
 def _refuse_whole(found: LoadedModel) -> None:
     if not is_adapter(found.model_path):
         is_folder = Path(found.model_path).is_dir()
-        what = "this is a whole model" if is_folder else "an adapter is merged from a folder"
+        what = "this is a whole model" if is_folder else "no run and no folder here is called so"
         raise ModelError(
             f"{what}: there is no adapter to merge",
             where=found.model_path,

@@ -166,6 +166,8 @@ def put_adapter(
         training = config.training
         seed = training.seed if training.init_seed is None else training.init_seed
         adapter = attach(model, lora, base_model=base, seed=seed, new_rows=new_rows, stack=lora.stack or ())
+    trained = sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
+    _log.info("%s parameters are trained; those of the base model are frozen", f"{trained:,}")
     return AdapterAlone(adapter, record, tokenizer)
 
 
