@@ -210,6 +210,11 @@ def merged(values: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
             "in target_modules as well",
         ),
         (
+            BASE | {"tokenizer": {"new_tokens": ["<a>", " "]}},
+            "tokenizer.new_tokens",
+            "a token of blanks alone",
+        ),
+        (
             BASE | {"tokenizer": {"new_tokens": ["<a>", "<b>", "<a>"]}},
             "tokenizer.new_tokens",
             '"<a>" stands twice',

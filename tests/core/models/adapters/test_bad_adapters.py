@@ -10,14 +10,22 @@ from typing import Any
 
 import pytest
 import torch
-from peft import PromptTuningConfig, get_peft_model
+from peft import LoraConfig, PromptTuningConfig, get_peft_model
 from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM
 
 from brahma.core.errors import ModelError
 from brahma.core.models import load_model
 from brahma.core.models.adapters.merging import merge
-from tests.core.models.adapters.adapted import base_model, ids, largest_difference, logits, stored
+from tests.core.models.adapters.adapted import (
+    NF4,
+    adapted,
+    base_model,
+    ids,
+    largest_difference,
+    logits,
+    stored,
+)
 
 
 @pytest.fixture(scope="module")
@@ -59,6 +67,31 @@ def one_layer_less(folder: Path) -> None:
     save_file(tensors, folder / "adapter_model.safetensors")
 
 
+def changed(name: str, **values: Any) -> Callable[[Path], None]:
+    """Other values in one of the adapter's two files of settings."""
+
+    def change(folder: Path) -> None:
+        found = json.loads((folder / name).read_text())
+        (folder / name).write_text(json.dumps(found | values))
+
+    return change
+
+
+def record(**values: Any) -> Callable[[Path], None]:
+    return changed("brahma_adapter.json", **values)
+
+
+def not_a_number(folder: Path) -> None:
+    tensors = load_file(folder / "adapter_model.safetensors")
+    tensors[min(tensors)][0, 0] = float("nan")
+    save_file(tensors, folder / "adapter_model.safetensors")
+
+
+def base_gone(folder: Path) -> None:
+    (folder / "brahma_adapter.json").unlink()
+    changed("adapter_config.json", base_model_name_or_path="/gone")(folder)
+
+
 @pytest.mark.parametrize(
     ("damage", "what", "where", "hint"),
     [
@@ -67,6 +100,16 @@ def one_layer_less(folder: Path) -> None:
         (no_weights, "has no weights", "adapter_model.safetensors", "name a folder with"),
         (broken_config, "cannot be read", "adapter", "name a folder with"),
         (no_base, "does not say which base", "adapter_config.json", "base_model_name_or_path"),
+        (not_a_number, "hold NaN or infinity", "adapter_model.safetensors", "earlier checkpoint"),
+        (base_gone, "is not where it was", "adapter", "adapter_config.json"),
+        (changed("adapter_config.json", target_modules="(("), "does not fit", "adapter", "base model"),
+        (record(dtype="nn"), "record cannot be read", "brahma_adapter.json", "another checkpoint"),
+        (record(base_model=5), "record cannot be read", "brahma_adapter.json", "another checkpoint"),
+        (record(rows="x"), "record cannot be read", "brahma_adapter.json", "another checkpoint"),
+        (record(rows=10**13), "record cannot be read", "brahma_adapter.json", "another checkpoint"),
+        (record(quantization={"bits": 3}), "record cannot be read", "brahma_adapter.json", "another"),
+        (record(stack=5), "record cannot be read", "brahma_adapter.json", "another checkpoint"),
+        (record(unknown=1), "record cannot be read", "brahma_adapter.json", "another checkpoint"),
         (one_layer_less, "not one of this Llama", "adapter_model.safetensors", "base model that it was"),
     ],
 )
@@ -225,3 +268,34 @@ def test_the_hash_of_weights_does_not_depend_on_files_but_on_each_bit(base: Path
         model.model.norm.weight[0] = torch.nextafter(model.model.norm.weight[0], torch.tensor(2.0))
     model.save_pretrained(tmp_path / "other")
     assert weights_sha256(tmp_path / "other") != weights_sha256(base)
+
+
+def test_a_rank_that_no_layer_has_is_refused(base: Path) -> None:
+    with pytest.raises(ModelError, match="100000 is more than the rank of any layer") as caught:
+        adapted(base, r=100_000)
+    assert "the largest can have 32" in str(caught.value.why)
+    adapted(base, r=32)
+
+
+def test_what_is_quantized_is_not_trained_whole(base: Path) -> None:
+    for saved in ("q_proj", "mlp"):
+        with pytest.raises(ModelError, match="is quantized and cannot be trained whole") as caught:
+            adapted(base, quantization=NF4, modules_to_save=[saved])
+        assert caught.value.where == "lora_config.modules_to_save"
+    adapted(base, quantization=NF4 | {"skip_modules": ["q_proj"]}, modules_to_save=["q_proj"])
+
+
+def test_a_new_adapter_that_finds_no_layer_is_not_sent_to_another_base(base: Path) -> None:
+    with pytest.raises(ModelError, match="does not fit") as caught:
+        adapted(base, modules_to_save=["model"])
+    assert "modules_to_save" in str(caught.value.hint)
+
+
+def test_copies_of_the_base_beside_another_tools_adapter_are_passed_over(base: Path, tmp_path: Path) -> None:
+    model = AutoModelForCausalLM.from_pretrained(base)
+    config = LoraConfig(r=2, target_modules=["embed_tokens", "lm_head"], init_lora_weights=False)
+    plain: Any = get_peft_model(model, config)
+    plain.save_pretrained(tmp_path / "plain", save_embedding_layers=True)
+    assert any(".base_layer." in name for name in load_file(tmp_path / "plain/adapter_model.safetensors"))
+    plain.eval()
+    assert largest_difference(logits(load_model(tmp_path / "plain"), ids()), logits(plain, ids())) < 1e-5

@@ -18,10 +18,16 @@ def flush(path: Path) -> None:
 
 
 def refuse_existing(output: Path) -> None:
-    """A model is never written over something.
+    """A model is never written over something, nor below a file.
 
     Raises:
-        ModelError: there is something of that name.
+        ModelError: there is something of that name, or what should be a folder is a file.
     """
+    hint = "choose another --output"
     if output.exists():
-        raise ModelError("the output exists already", where=str(output), hint="choose another --output")
+        raise ModelError("the output exists already", where=str(output), hint=hint)
+    above = next(parent for parent in output.absolute().parents if parent.exists())
+    if not above.is_dir():
+        raise ModelError(
+            "the output cannot be written", where=str(output), why=f"{above} is a file", hint=hint
+        )

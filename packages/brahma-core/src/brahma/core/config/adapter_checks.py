@@ -82,6 +82,9 @@ def _new_tokens(config: Config) -> Iterator[Mistake]:
     if tokenizer is None or tokenizer.new_tokens is None:
         return
     yield from _doubled("tokenizer.new_tokens", tokenizer.new_tokens)
+    if any(not token.strip() for token in tokenizer.new_tokens):
+        text = "a token of blanks alone would stand between all words"
+        yield Mistake(("tokenizer.new_tokens",), text, "remove it")
     keys = ("tokenizer.new_tokens", "model_config.base_model")
     if config.lora is not None and config.lora.adapter is not None:
         text = "stand beside an adapter that is gone on with: its rows are trained, and no others"

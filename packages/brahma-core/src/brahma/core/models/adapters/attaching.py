@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import warnings
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,7 +22,13 @@ from brahma.core.models.adapters.dora import check_dora
 from brahma.core.models.adapters.fused import fuse
 from brahma.core.models.adapters.reading import read_config, read_weights
 from brahma.core.models.adapters.stacking import check_together
-from brahma.core.models.adapters.targets import check_modules, ends_with_any, module_name, target_names
+from brahma.core.models.adapters.targets import (
+    check_modules,
+    check_rank,
+    ends_with_any,
+    module_name,
+    target_names,
+)
 from brahma.core.models.quantization import is_quantized
 from brahma.core.progress import progress
 
@@ -33,6 +40,11 @@ TRAINED = "default"
 
 _BELOW = "below_"
 """Names of those below it."""
+
+_OF_BASE = ".base_layer.weight"
+
+_NEW = "lora_config"
+"""What a new adapter is called in errors."""
 
 
 @dataclass(frozen=True)
@@ -97,11 +109,14 @@ def attach(
     from peft import LoraConfig
 
     check_modules(model, section.modules_to_save or (), "lora_config.modules_to_save")
+    _check_saved(model, section.modules_to_save or ())
+    targets = target_names(model, section.target_modules)
+    check_rank(model, section.r, targets)
     config = LoraConfig(
         r=section.r,
         lora_alpha=section.alpha or 2 * section.r,  # type: ignore[arg-type]  # peft takes any number
         lora_dropout=section.dropout,
-        target_modules=target_names(model, section.target_modules),
+        target_modules=targets,
         bias=section.bias,
         task_type=section.task_type,
         use_rslora=section.rslora,
@@ -110,7 +125,7 @@ def attach(
         base_model_name_or_path=base_model,
         trainable_token_indices=_trainable_rows(model, new_rows, section.modules_to_save or ()),
     )
-    return _attached(model, config, seed, stack, called="lora_config")
+    return _attached(model, config, seed, stack, called=_NEW)
 
 
 def continue_from(model: PreTrainedModel, folder: str | Path, *, stack: Sequence[str | Path] = ()) -> Adapter:
@@ -186,12 +201,14 @@ def _wrapped(model: PreTrainedModel, configs: Mapping[str, LoraConfig], called: 
                 wrapped = get_peft_model(model, config, adapter_name=name, autocast_adapter_dtype=False)
             else:
                 wrapped.add_adapter(name, config, autocast_adapter_dtype=False)
-    except (ValueError, TypeError, IndexError, NotImplementedError) as error:
+    except (ValueError, TypeError, IndexError, NotImplementedError, re.error) as error:
         raise ModelError(
             f"the adapter does not fit {type(model).__name__}",
             where=called,
             why=first_line(error),
-            hint="use the base model that it was trained on",
+            hint="correct target_modules and modules_to_save"
+            if called == _NEW
+            else "use the base model that it was trained on",
         ) from error
     wrapped.base_model.set_adapter(list(configs)[-1])
     trained = {name for name, parameter in model.named_parameters() if parameter.requires_grad}
@@ -209,7 +226,7 @@ def _fill(adapter: Adapter, folder: str | Path) -> None:
     Raises:
         ModelError: the file is missing or damaged, or holds another adapter's tensors.
     """
-    tensors = read_weights(folder)
+    tensors = _without_base(adapter.model, read_weights(folder))
     shapes = {name: tuple(tensor.shape) for name, tensor in adapter.tensors().items()}
     wrong = adapter.load(tensors)
     if wrong:
@@ -222,6 +239,19 @@ def _fill(adapter: Adapter, folder: str | Path) -> None:
             why=f"{len(wrong)} tensors do not fit: {found}, and the model takes {own}",
             hint="use the base model that it was trained on",
         )
+
+
+def _without_base(model: PreTrainedModel, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Without copies of the base's own weights, which peft stores beside adapters on embeddings and head."""
+    own = dict(model.named_parameters(remove_duplicate=False))
+
+    def is_copy(name: str, tensor: Tensor) -> bool:
+        weight = own.get(name.removeprefix("base_model.model."))
+        if weight is None or not name.endswith(_OF_BASE) or weight.shape != tensor.shape:
+            return False
+        return torch.equal(tensor.to(weight), weight)
+
+    return {name: tensor for name, tensor in tensors.items() if not is_copy(name, tensor)}
 
 
 def _stored_names(model: PreTrainedModel, wrapped: Any, adapter: str) -> dict[str, str]:
@@ -243,6 +273,23 @@ def _quantized_kinds(model: PreTrainedModel) -> dict[type[nn.Module], type[nn.Mo
     from peft.tuners.lora import Linear as LoraLinear
 
     return {type(module): LoraLinear for module in model.modules() if is_quantized(module)}
+
+
+def _check_saved(model: PreTrainedModel, saved: Collection[str]) -> None:
+    """Refuse to train quantized weights whole.
+
+    Raises:
+        ModelError: naming a layer that is quantized, and how to leave it as it is.
+    """
+    for name, module in model.named_modules():
+        parts = name.split(".")
+        around = (".".join(parts[:length]) for length in range(1, len(parts) + 1))
+        if is_quantized(module) and any(ends_with_any(each, saved) for each in around):
+            raise ModelError(
+                f"{name} is quantized and cannot be trained whole",
+                where="lora_config.modules_to_save",
+                hint=f'leave it out, or give "skip_modules": ["{parts[-1]}"] in quantization',
+            )
 
 
 def _trainable_rows(

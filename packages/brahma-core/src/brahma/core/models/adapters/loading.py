@@ -11,7 +11,7 @@ from transformers import PreTrainedModel
 
 from brahma.core.config.sections import QuantizationSection
 from brahma.core.errors import ModelError
-from brahma.core.model_files import ADAPTER_RECORD
+from brahma.core.model_files import ADAPTER_CONFIG, ADAPTER_RECORD
 from brahma.core.models.adapters.attaching import Adapter, continue_from
 from brahma.core.models.adapters.reading import read_config, trained_rows
 from brahma.core.models.adapters.record import AdapterRecord, read_record
@@ -97,9 +97,16 @@ def _weights_of(path: str, folder: str | Path, *, given: bool) -> str:
             "what the adapter was trained on is not where it was",
             where=str(folder),
             why=f"{path}: {error.why or error.message}",
-            hint=f'write its new place into {Path(folder) / ADAPTER_RECORD}, as "base_model" or in "stack"; '
-            "brahma merge takes --base",
+            hint=f"write its new place into {_place_of_names(Path(folder))}; brahma merge takes --base",
         ) from error
+
+
+def _place_of_names(folder: Path) -> str:
+    """The file and key by which an adapter names its base."""
+    record = folder / ADAPTER_RECORD
+    if record.is_file():
+        return f'{record}, as "base_model" or in "stack"'
+    return f'{folder / ADAPTER_CONFIG}, as "base_model_name_or_path"'
 
 
 def _load_base(

@@ -60,7 +60,7 @@ def read_weights(folder: str | Path) -> dict[str, Tensor]:
     if not file.is_file():
         raise _no_weights(Path(folder))
     try:
-        return load_file(file)
+        tensors = load_file(file)
     except Exception as error:  # safetensors raises a type of its own for a damaged file
         raise ModelError(
             "the adapter's weights are damaged",
@@ -68,6 +68,15 @@ def read_weights(folder: str | Path) -> dict[str, Tensor]:
             why=first_line(error),
             hint="copy them again, or use another checkpoint of the run",
         ) from error
+    for name, tensor in tensors.items():
+        if tensor.is_floating_point() and not tensor.isfinite().all():
+            raise ModelError(
+                "the adapter's weights hold NaN or infinity",
+                where=str(file),
+                why=f"in {name}",
+                hint="use an earlier checkpoint of the run; its training went astray",
+            )
+    return tensors
 
 
 def trained_rows(config: LoraConfig) -> set[int]:

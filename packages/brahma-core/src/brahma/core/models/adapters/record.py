@@ -7,8 +7,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from brahma.core.error_text import first_line
 from brahma.core.errors import ModelError
 from brahma.core.model_files import ADAPTER_CONFIG, ADAPTER_RECORD, ADAPTER_WEIGHTS
+
+_DTYPES = ("float32", "bfloat16", "float16")
+_MOST_ROWS = 2**24  # of an embedding; no tokenizer comes near
 
 
 @dataclass(frozen=True)
@@ -58,11 +62,9 @@ def read_record(folder: str | Path) -> AdapterRecord:
         ModelError: it cannot be read, or names no base.
     """
     folder = Path(folder)
+    if (folder / ADAPTER_RECORD).is_file():
+        return _read(folder / ADAPTER_RECORD)
     try:
-        if (folder / ADAPTER_RECORD).is_file():
-            values = json.loads((folder / ADAPTER_RECORD).read_bytes())
-            stack = tuple(StackedAdapter(**each) for each in values.pop("stack"))
-            return AdapterRecord(**values, stack=stack)
         base = json.loads((folder / ADAPTER_CONFIG).read_bytes())["base_model_name_or_path"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ModelError(
@@ -78,3 +80,50 @@ def read_record(folder: str | Path) -> AdapterRecord:
             hint='write the folder or hub id of the base there, as "base_model_name_or_path"',
         )
     return AdapterRecord(base_model=str(base))
+
+
+def _read(file: Path) -> AdapterRecord:
+    """Our own record, whose values someone may have changed."""
+    try:
+        values = json.loads(file.read_bytes())
+        stack = tuple(StackedAdapter(**each) for each in values.pop("stack"))
+        record = AdapterRecord(**values, stack=stack)
+        _check(record)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ModelError(
+            "the adapter's record cannot be read",
+            where=str(file),
+            why=first_line(error),
+            hint="copy it again, or use another checkpoint of the run",
+        ) from error
+    return record
+
+
+def _check(record: AdapterRecord) -> None:
+    """Refuse values that no record has.
+
+    Raises:
+        ValueError: one is.
+    """
+    for name in (record.base_model, *(each.path for each in record.stack)):
+        if not isinstance(name, str) or not name:
+            raise ValueError(f"{name!r} is no name of a model")
+    if record.dtype not in (None, *_DTYPES):
+        raise ValueError(f"dtype is {record.dtype!r}, none of {', '.join(_DTYPES)}")
+    if record.rows is not None and not (isinstance(record.rows, int) and 0 < record.rows <= _MOST_ROWS):
+        raise ValueError(f"rows is {record.rows!r}, no size of an embedding")
+    if record.quantization is not None:
+        _check_quantization(record.quantization)
+
+
+def _check_quantization(values: Any) -> None:
+    from pydantic import ValidationError
+
+    from brahma.core.config.sections import QuantizationSection
+
+    try:
+        QuantizationSection.model_validate(values)
+    except ValidationError as error:
+        detail = error.errors()[0]
+        key = ".".join(["quantization", *map(str, detail["loc"])])
+        raise ValueError(f"{key}: {detail['msg']}") from error

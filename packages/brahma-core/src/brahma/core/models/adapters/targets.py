@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import cache
+from typing import Any
 
 from torch import nn
 from transformers import PreTrainedModel
@@ -68,6 +69,28 @@ def check_modules(model: PreTrainedModel, asked: Iterable[str], where: str) -> N
     for name in asked:
         if not any(_ends(each, name) for each in names):
             raise _unknown(model, name, names, where, "module")
+
+
+def check_rank(model: PreTrainedModel, rank: int, ends: Collection[str]) -> None:
+    """Refuse a rank above the smaller side of each of these layers, where it adds nothing.
+
+    Raises:
+        ModelError: with the largest that one can have.
+    """
+    modules = dict(model.named_modules())
+    most = max(_largest_rank(modules[name]) for name in linear_layers(model) if ends_with_any(name, ends))
+    if rank > most:
+        raise ModelError(
+            f"{rank} is more than the rank of any layer",
+            where="lora_config.r",
+            why=f"the largest can have {most}: more would take memory and add nothing",
+            hint=f"at most {most}; 8 to 64 are usual",
+        )
+
+
+def _largest_rank(layer: Any) -> int:
+    sides = layer.weight.shape if isinstance(layer, Conv1D) else (layer.in_features, layer.out_features)
+    return int(min(sides))
 
 
 def linear_layers(model: PreTrainedModel) -> list[str]:
