@@ -71,7 +71,10 @@ def test_killed_at_random_instants_an_adapter_run_ends_with_the_same_bits(
     assert not (last / "model.safetensors").exists()
 
 
-@pytest.mark.parametrize("quantized", [False, True], ids=["lora", "qlora"])
+@pytest.mark.parametrize(
+    "quantized",
+    [pytest.param(False, id="lora"), pytest.param(True, id="qlora", marks=pytest.mark.slow)],
+)
 def test_the_guides_fragment_trains_and_plain_peft_loads_it(
     quantized: bool, base: Path, tmp_path: Path
 ) -> None:

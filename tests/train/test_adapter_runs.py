@@ -143,15 +143,14 @@ def test_all_weights_are_tuned_with_new_tokens(base: Path, tmp_path: Path) -> No
     assert generator.generate("word1 <tide>", max_new_tokens=3)
 
 
-@pytest.mark.parametrize("quantization", [None, NF4], ids=["lora", "qlora"])
 @pytest.mark.parametrize(
-    "options", [{}, {"modules_to_save": ["lm_head"]}, {"dora": True}], ids=["", "head", "dora"]
+    ("options", "quantization"),
+    [({}, None), ({}, NF4), ({"modules_to_save": ["lm_head"]}, None), ({"dora": True}, None)],
+    ids=["lora", "qlora", "head", "dora"],
 )
 def test_interrupted_and_resumed_it_ends_with_the_same_bits(
     options: dict[str, Any], quantization: Any, base: Path, tmp_path: Path
 ) -> None:
-    if quantization is not None and options:
-        pytest.skip("held by the others")
     given = {**EVALUATED, "lora": {**LORA, **options}, "quantization": quantization, "bf16": True}
     whole = compared(adapter_run(base, tmp_path / "whole", **given))
     with pytest.MonkeyPatch.context() as patch:

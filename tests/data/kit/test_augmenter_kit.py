@@ -123,6 +123,6 @@ def test_an_augmenter_of_another_language_is_not_tested_with_english() -> None:
     assert (outcome, why) == ("skipped", "it takes de alone, and the passages are English")
 
 
-@pytest.mark.parametrize("name", ["paraphrase", "backtranslation"])
+@pytest.mark.parametrize("name", ["paraphrase", pytest.param("backtranslation", marks=pytest.mark.slow)])
 def test_the_augmenters_of_our_own_pass_where_what_they_need_is_installed(name: str) -> None:
     assert failed("augmenter", name) == {}

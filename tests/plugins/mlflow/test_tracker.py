@@ -28,6 +28,7 @@ ROW: dict[str, Any] = {
 def _no_server(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
+    monkeypatch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")  # which leaves a file in the home folder
 
 
 def opened(folder: Path, **options: Any) -> Trackers:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import wandb
 
 from brahma.core.config import Choice, Config
 from brahma.core.errors import ConfigError
@@ -34,6 +35,7 @@ def _nobody(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
     monkeypatch.setenv("WANDB_CONFIG_DIR", str(tmp_path / "config"))
+    monkeypatch.setenv("WANDB_CACHE_DIR", str(tmp_path / "cache"))
     monkeypatch.setenv("WANDB_BASE_URL", "http://127.0.0.1:9")
 
 
@@ -93,6 +95,11 @@ def test_without_a_key_rows_are_stored_for_later_under_one_id(
     assert [(row["step"], row["train/loss"]) for row in told] == [(3, 2.5), (4, 2.5)]
     assert all("train/lr" not in row for row in told)
     assert capfd.readouterr() == ("", "")
+
+
+def test_its_process_may_start_slowly(tmp_path: Path) -> None:
+    opened(tmp_path).close()
+    assert wandb.setup().settings.x_service_wait >= 300
 
 
 def test_online_without_a_key_is_refused_and_asks_nobody(tmp_path: Path) -> None:

@@ -27,6 +27,10 @@ STEP = "step"
 _PATIENCE = 30.0
 """Seconds that a server may take to answer; wandb's own are 90 and, at the end, as many as it likes."""
 
+_STARTING = 300.0
+"""Seconds that wandb's own process may take to start. With its own 30 a machine whose cores are all busy would
+train without its tracker."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -39,9 +43,13 @@ class WandbTracker:
     """
 
     def __init__(self, run_directory: Path, config: Config, options: WandbOptions) -> None:
+        os.environ.setdefault(
+            "WANDB__SERVICE_WAIT", str(_STARTING)
+        )  # read when wandb is first asked something
         import wandb
 
-        self._online = _mode(options.mode) == "online"
+        mode = _mode(options.mode)
+        self._online = mode == "online"
         self._run = wandb.init(
             project=options.project,
             entity=options.entity,
@@ -52,12 +60,12 @@ class WandbTracker:
             id=_identity(run_directory / KEPT),
             resume="allow",
             reinit="create_new",
-            mode=_mode(options.mode),
+            mode=mode,
             config=config.model_dump(mode="json", by_alias=True, exclude_none=True),
             settings=wandb.Settings(
                 silent=True,
                 console="off",
-                init_timeout=_PATIENCE,
+                init_timeout=_PATIENCE if self._online else _STARTING,
                 login_timeout=_PATIENCE,
                 save_code=False,
                 x_disable_stats=True,  # Brahma's rows have the machine's use
