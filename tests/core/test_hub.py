@@ -12,6 +12,7 @@ from brahma.core.errors import ModelError
 from brahma.core.hub import reachable_source
 from brahma.core.models import load_model
 from brahma.core.spec import ModelSpec
+from tests.core.run_folders import write_run
 
 
 def configure(name: str) -> object:
@@ -56,3 +57,22 @@ def test_what_cannot_be_a_hub_id_is_named() -> None:
     with pytest.raises(ModelError, match="no such model") as raised:
         reachable_source("no spaces allowed")
     assert "cannot be a hub id" in str(raised.value.why)
+
+
+def test_a_run_is_no_model_but_its_best_checkpoint_is_named(tmp_path: Path) -> None:
+    run = write_run(tmp_path, "mine", checkpoints=(10, 20), best="checkpoint-10")
+    with pytest.raises(ModelError, match="this is a run, not a model") as raised:
+        reachable_source(run.directory)
+    assert f'"{run.directory / "checkpoints" / "checkpoint-10"}"' in str(raised.value.hint)
+    assert reachable_source(run.best) == str(run.best)
+
+
+@pytest.mark.usefixtures("no_hub")
+def test_a_runs_name_is_answered_with_its_best_checkpoint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = write_run(tmp_path, "mine", checkpoints=(10,))
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ModelError, match="no such model") as raised:
+        reachable_source("mine")
+    assert str(run.best) in str(raised.value.hint)

@@ -16,10 +16,17 @@ def reachable_source(name: str | Path) -> str:
     """What libraries can load at once: a folder, a hub id that the hub has, or the copy in the hub's cache.
 
     Raises:
-        ModelError: the hub has no such model, needs a login for it, or does not answer and no copy is here.
+        ModelError: the hub has no such model, needs a login for it, or does not answer and no copy is here;
+            or it is the folder of a run, whose models lie in its checkpoints.
     """
     folder = Path(name).expanduser()
-    return str(folder) if folder.exists() else _on_hub(str(name))
+    if not folder.exists():
+        return _on_hub(str(name))
+    if checkpoint := _best_of_run(folder):
+        raise ModelError(
+            "this is a run, not a model", where=str(name), hint=f'its best one is "{checkpoint}"'
+        )
+    return str(folder)
 
 
 @cache
@@ -52,5 +59,16 @@ def _cached(name: str) -> str | None:
     return next((str(Path(path).parent) for path in found if isinstance(path, str)), None)
 
 
-def _refused(name: str, why: str, hint: str = _LOCAL) -> ModelError:
+def _best_of_run(folder: Path) -> str | None:
+    """The checkpoint to take where a folder is a run's, and has one."""
+    from brahma.core.runs import Run
+
+    run = Run(folder)
+    return str(run.best) if run.paths.read_state() is not None and run.checkpoints else None
+
+
+def _refused(name: str, why: str, hint: str | None = None) -> ModelError:
+    if hint is None:
+        checkpoint = _best_of_run(Path("runs", name))
+        hint = f'the best model of the run of that name is "{checkpoint}"' if checkpoint else _LOCAL
     return ModelError("there is no such model", where=name, why=why, hint=hint)
