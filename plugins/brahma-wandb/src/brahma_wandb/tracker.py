@@ -28,7 +28,7 @@ _PATIENCE = 30.0
 """Seconds that a server may take to answer; wandb's own are 90 and, at the end, as many as it likes."""
 
 _STARTING = 300.0
-"""Seconds that wandb's own process may take to start. With its own 30 a machine whose cores are all busy would
+"""Seconds that wandb's own process may take to start. With its own 30 a machine whose cores are busy would
 train without its tracker."""
 
 _log = logging.getLogger(__name__)
