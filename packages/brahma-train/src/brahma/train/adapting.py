@@ -23,7 +23,7 @@ from brahma.core.models.adapters import (
     read_record,
 )
 from brahma.core.models.adapters.reading import read_config, trained_rows
-from brahma.core.models.adapters.targets import check_modules, target_names
+from brahma.core.models.adapters.targets import check_modules, check_rank, target_names
 from brahma.core.models.weight_files import weights_sha256
 from brahma.core.spec import ModelSpec
 from brahma.train.stored import AdapterAlone
@@ -59,7 +59,17 @@ def check_adapters(config: Config, spec: ModelSpec, checkpoint: Path | None) -> 
             build: Any = AutoModelForCausalLM.from_config
             model = build(spec.hf_config(), trust_remote_code=spec.trust_remote_code)
         check_modules(model, lora.modules_to_save or (), "lora_config.modules_to_save")
-        target_names(model, lora.target_modules)
+        check_rank(model, lora.r, target_names(model, lora.target_modules))
+
+
+def quantized_as_before(config: Config, checkpoint: Path) -> Config:
+    """The configuration with the quantizer of the checkpoint: `auto` might choose another one now."""
+    if config.quantization is None:
+        return config
+    settled = read_record(checkpoint).quantization
+    if settled is None:
+        return config
+    return config.model_copy(update={"quantization": QuantizationSection.model_validate(settled)})
 
 
 def _check_unchanged(checkpoint: Path) -> None:

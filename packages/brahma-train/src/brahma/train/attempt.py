@@ -28,7 +28,7 @@ from brahma.data.order import ORDER_VERSION
 from brahma.data.packs import Packs
 from brahma.data.prepare import PreparedData
 from brahma.train import preparing
-from brahma.train.adapting import check_adapters
+from brahma.train.adapting import check_adapters, quantized_as_before
 from brahma.train.backends import Backend, choose_backend
 from brahma.train.checkpoints import CheckpointWriter, load_tensors, newest_valid, sweep
 from brahma.train.estimate import Job, job_of, shape_from, shape_of
@@ -151,7 +151,10 @@ class Attempt:
         found = newest_valid(self._directory.checkpoints, damaged)
         if found is not None:
             _check_versions(found[0], found[1])
+            _tell_of_other_plugins(self._directory.environment)
         check_adapters(self._config, self._sources.spec, found[0] if found else None)
+        if found is not None:
+            self._config = quantized_as_before(self._config, found[0])
         parts = self._load(found[1] if found else {}, display)
         stack.callback(parts.backend.close)
         with out_of_memory(parts.job, self._config):
@@ -344,6 +347,21 @@ def _check_versions(checkpoint: Path, state: dict[str, Any]) -> None:
         )
     if state["torch"] != torch.__version__:
         _log.warning("torch was %s and is %s: the last bits may differ", state["torch"], torch.__version__)
+
+
+def _tell_of_other_plugins(environment: Path) -> None:
+    """Warn of plugins whose version is not the one that the run went with before."""
+    try:
+        before = json.loads(environment.read_bytes())["plugins"]
+        changed = {
+            name: (before[name], now)
+            for name, now in get_plugins().distributions().items()
+            if before.get(name, now) != now
+        }
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        return  # a damaged note of versions stops no run
+    for name, (old, now) in changed.items():
+        _log.warning("%s was %s and is %s: where the run uses it, the rest may differ", name, old, now)
 
 
 def _restore(checkpoint: Path, stepper: Stepper, stored: Stored) -> None:
