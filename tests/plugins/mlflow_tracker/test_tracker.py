@@ -1,4 +1,7 @@
-"""The tracker mlflow on a real store in a folder."""
+"""The tracker mlflow on a real store in a folder.
+
+The folder is not called mlflow: pytest would import that library to find out what this module is called.
+"""
 
 from __future__ import annotations
 

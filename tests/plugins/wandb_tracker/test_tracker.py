@@ -1,4 +1,7 @@
-"""The tracker wandb, offline: what it stores is read back from its file."""
+"""The tracker wandb, offline: what it stores is read back from its file.
+
+The folder is not called wandb: pytest would import that library to find out what this module is called.
+"""
 
 from __future__ import annotations
 
