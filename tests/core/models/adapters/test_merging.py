@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import resource
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -164,6 +166,29 @@ def test_nothing_is_written_over_and_nothing_half(
         raise OSError("no space left")
 
     monkeypatch.setattr(type(tokenizer), "save_pretrained", fails)
-    with pytest.raises(OSError, match="no space"):
+    with pytest.raises(ModelError, match="cannot be written") as caught:
         save_plain(model, tokenizer, tmp_path / "new")
+    assert caught.value.why == "no space left"
     assert [path.name for path in tmp_path.iterdir()] == ["taken"]
+
+
+def test_a_full_disk_is_told_and_nothing_is_left(base: Path, tokenizer: Any, tmp_path: Path) -> None:
+    model = merge(stored(base, tmp_path / "adapter")[0]).model
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    was = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, limits[1]))
+    try:
+        with pytest.raises(ModelError, match="the model cannot be written") as caught:
+            save_plain(model, tokenizer, tmp_path / "new")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, was)
+    assert "choose another --output" in str(caught.value.hint)
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["adapter"]
+
+
+def test_an_output_below_a_file_is_refused(base: Path, tokenizer: Any, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(ModelError, match="cannot be written") as caught:
+        save_plain(load_model(base), tokenizer, tmp_path / "file" / "merged")
+    assert str(caught.value.why) == f"{tmp_path / 'file'} is a file"

@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from torch import nn
 from transformers import GenerationConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 from brahma.core.disk import flush, refuse_existing
+from brahma.core.error_text import first_line
 from brahma.core.errors import ModelError
 from brahma.core.models.adapters.attaching import Adapter
 from brahma.core.models.adapters.loading import load_adapted
@@ -167,21 +169,28 @@ def save_plain(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, outpu
     """Write a model as any tool expects it; it appears whole or not at all.
 
     Raises:
-        ModelError: there is something of that name already.
+        ModelError: there is something of that name already, or it cannot be written: the disk is full, …
     """
     output = Path(output).expanduser()
     refuse_existing(output)
     building = output.with_name(f".{output.name}.tmp")
     shutil.rmtree(building, ignore_errors=True)
-    building.mkdir(parents=True)
     try:
+        building.mkdir(parents=True)
         _write(model, tokenizer, building)
         for path in building.rglob("*"):
             flush(path)
         refuse_existing(output)
         building.rename(output)
-    except BaseException:
+    except BaseException as error:
         shutil.rmtree(building, ignore_errors=True)
+        if isinstance(error, OSError | SafetensorError):  # the latter hides what the system said in its text
+            raise ModelError(
+                "the model cannot be written",
+                where=str(output),
+                why=first_line(error),
+                hint="free some space, or choose another --output",
+            ) from error
         raise
     flush(output.parent)
     return output
