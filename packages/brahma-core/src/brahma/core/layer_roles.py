@@ -8,6 +8,9 @@ from typing import Literal, get_args
 Role = Literal["attention", "mlp"]
 ROLES: tuple[Role, ...] = get_args(Role)
 
+ALL_LINEAR = "all-linear"
+"""In place of names: all linear layers but the output head."""
+
 _MLP = re.compile(r"mlp|ffn|feed_?forward|expert|moe")
 _DIRECTLY_IN_LAYER = re.compile(r"(fc|ff|linear)_?\d")  # as in OPT, whose feed-forward part is no module
 _ATTENTION_NAMES = re.compile(
@@ -16,6 +19,17 @@ _ATTENTION_NAMES = re.compile(
 _MLP_NAMES = re.compile(
     r"(gate|up|down|gate_up)_proj|fc\d|fc_(in|out)|c_fc|dense_h_to_4h|dense_4h_to_h|w[123]|wi|ffn_.*"
 )
+
+
+def ends_with(name: str, end: str) -> bool:
+    """Whether a configuration means this layer or module by that end of its name, in whole parts.
+
+    >>> ends_with("model.layers.0.mlp.down_proj", "mlp.down_proj")
+    True
+    >>> ends_with("model.layers.0.mlp.down_proj", "proj")
+    False
+    """
+    return name == end or name.endswith(f".{end}")
 
 
 def role_of(name: str) -> Role | None:

@@ -48,7 +48,7 @@ def check_adapters(config: Config, spec: ModelSpec, checkpoint: Path | None) -> 
     if checkpoint is not None:
         _check_unchanged(checkpoint)
     below: list[StackedAdapter] = []
-    for folder in [*(lora.stack or ()), *([lora.adapter] if lora.adapter else [])]:
+    for folder in _stored_folders(config):
         read_config(folder)
         record = read_record(folder)
         check_base(record, folder, base)
@@ -98,19 +98,19 @@ def _check_below(record: AdapterRecord, folder: str, below: Sequence[StackedAdap
 
 def tokenizer_source(config: Config) -> str | None:
     """Whose tokenizer a base model has: that of an adapter on it, which may have new tokens, or its own."""
-    lora = config.lora
-    if lora is None:
-        return None
-    folders = [*([lora.adapter] if lora.adapter else []), *reversed(lora.stack or [])]
+    folders = reversed(_stored_folders(config))
     return next((each for each in folders if (Path(each) / "tokenizer.json").is_file()), None)
+
+
+def _stored_folders(config: Config) -> list[str]:
+    """The adapters that are there already, the lowest first: the stack, and the one that is gone on with."""
+    lora = config.lora
+    return [] if lora is None else [*(lora.stack or ()), *([lora.adapter] if lora.adapter else [])]
 
 
 def rows_needed(config: Config) -> int:
     """Rows of the embedding that adapters which are there already replace, up to the last."""
-    lora = config.lora
-    if lora is None:
-        return 0
-    folders = [*(lora.stack or ()), *([lora.adapter] if lora.adapter else [])]
+    folders = _stored_folders(config)
     rows = [row + 1 for folder in folders for row in trained_rows(read_config(folder))]
     return max([0, *rows, *(read_record(folder).rows or 0 for folder in folders)])
 
@@ -147,6 +147,7 @@ def put_adapter(
     quantization: QuantizationSection | None,
     new_rows: Sequence[int],
     resized: bool,
+    seed: int,
 ) -> AdapterAlone:
     """Put the adapter that the configuration describes on a base model, in place.
 
@@ -154,6 +155,7 @@ def put_adapter(
         quantization: how the base was quantized, with what was chosen.
         new_rows: ids of new tokens.
         resized: the embedding was made longer for them.
+        seed: of a new adapter.
 
     Raises:
         ModelError: the adapter to go on from does not fit, or a name that the model does not have.
@@ -173,8 +175,6 @@ def put_adapter(
         _tell_of_other_bits(read_record(lora.adapter), record)
         adapter = continue_from(model, lora.adapter, stack=lora.stack or ())
     else:
-        training = config.training
-        seed = training.seed if training.init_seed is None else training.init_seed
         adapter = attach(model, lora, base_model=base, seed=seed, new_rows=new_rows, stack=lora.stack or ())
     trained = sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
     _log.info("%s parameters are trained; those of the base model are frozen", f"{trained:,}")

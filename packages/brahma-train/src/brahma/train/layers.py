@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from brahma.core.config import Config
 from brahma.core.config.sections import LoraSection, QuantizationSection
-from brahma.core.layer_roles import role_of
+from brahma.core.layer_roles import ALL_LINEAR, ends_with, role_of
 from brahma.core.model_files import ADAPTER_CONFIG
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
-ALL_LINEAR = "all-linear"
 _ROW_SCALE = 4.0  # bytes of a scale, or of a scale and a zero point in 16 bits each
 _QUANTIZED_SCALE = 1.0 + 4 / 256  # one byte, and a float32 for each 256 of them
 _GROUP = 128  # weights that share a scale where nothing is said of 4 bits
@@ -43,7 +42,7 @@ class Layer:
         """Whether its name ends with one of these, or it has a role that is one of them."""
         if ALL_LINEAR in ends or role_of(self.name) in ends:
             return True
-        return any(self.name == end or self.name.endswith(f".{end}") for end in ends)
+        return any(ends_with(self.name, end) for end in ends)
 
 
 def llama_layers(count: int, *, hidden: int, inner: int, queries: int, keys: int) -> tuple[Layer, ...]:

@@ -159,7 +159,13 @@ def open_model(
     stored: Stored = WholeModel(model, tokenizer)
     if config.lora is not None:
         stored = adapting.put_adapter(
-            model, config, tokenizer, quantization=quantization, new_rows=new_rows, resized=resized
+            model,
+            config,
+            tokenizer,
+            quantization=quantization,
+            new_rows=new_rows,
+            resized=resized,
+            seed=_init_seed(config),
         )
     else:
         apply_freezing(model, training)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
+from brahma.core.layer_roles import ALL_LINEAR
 from brahma.core.plugins import FIRST_PARTY, get_plugins
 from brahma.core.sizes import duration, size
 from brahma.core.spec import human_count
@@ -13,7 +14,7 @@ from brahma.train.estimate import Memory, estimate
 from brahma.train.init.goals import Wish, check_wish
 from brahma.train.init.sizing import Sizing, size_for
 from brahma.train.init.survey import DataSurvey, Machine
-from brahma.train.layers import ALL_LINEAR, Adapters
+from brahma.train.layers import Adapters
 from brahma.train.monitor.convergence import FEW_TOKENS
 
 

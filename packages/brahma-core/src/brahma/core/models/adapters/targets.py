@@ -11,12 +11,10 @@ from transformers import PreTrainedModel
 from transformers.pytorch_utils import Conv1D
 
 from brahma.core.errors import ModelError
-from brahma.core.layer_roles import ROLES, role_of, usual_role
+from brahma.core.layer_roles import ALL_LINEAR, ROLES, ends_with, role_of, usual_role
 from brahma.core.models.inputs import decoder_of
 from brahma.core.models.quantization import is_quantized
 from brahma.core.suggest import suggestion
-
-ALL_LINEAR = "all-linear"
 
 
 def target_names(model: PreTrainedModel, targets: str | Sequence[str]) -> list[str]:
@@ -36,13 +34,13 @@ def target_names(model: PreTrainedModel, targets: str | Sequence[str]) -> list[s
         if not chosen:
             raise _no_layer(model, asked, layers)
         others = {name for name, _ in model.named_modules()} - set(chosen)
-        plain = asked not in (ALL_LINEAR, *ROLES) and not any(_ends(name, asked) for name in others)
+        plain = asked not in (ALL_LINEAR, *ROLES) and not any(ends_with(name, asked) for name in others)
         ends |= {asked} if plain else _shortest_ends(chosen, others)
     return sorted(ends)
 
 
 def _is_meant(name: str, asked: str) -> bool:
-    return asked == ALL_LINEAR or (role_of(name) == asked if asked in ROLES else _ends(name, asked))
+    return asked == ALL_LINEAR or (role_of(name) == asked if asked in ROLES else ends_with(name, asked))
 
 
 def _shortest_ends(names: Iterable[str], others: Collection[str]) -> set[str]:
@@ -50,7 +48,7 @@ def _shortest_ends(names: Iterable[str], others: Collection[str]) -> set[str]:
 
     @cache
     def is_theirs(end: str) -> bool:
-        return not any(_ends(other, end) for other in others)
+        return not any(ends_with(other, end) for other in others)
 
     def ends_of(name: str) -> Iterator[str]:
         parts = name.split(".")
@@ -67,7 +65,7 @@ def check_modules(model: PreTrainedModel, asked: Iterable[str], where: str) -> N
     """
     names = [name for name, _ in model.named_modules() if name]
     for name in asked:
-        if not any(_ends(each, name) for each in names):
+        if not any(ends_with(each, name) for each in names):
             raise _unknown(model, name, names, where, "module")
 
 
@@ -113,11 +111,7 @@ def module_name(model: PreTrainedModel, module: nn.Module) -> str:
 
 def ends_with_any(name: str, ends: Iterable[str]) -> bool:
     """Whether a name is meant by one of these, as configurations name modules."""
-    return any(_ends(name, end) for end in ends)
-
-
-def _ends(name: str, end: str) -> bool:
-    return name == end or name.endswith(f".{end}")
+    return any(ends_with(name, end) for end in ends)
 
 
 def _no_layer(model: PreTrainedModel, asked: str, layers: Iterable[str]) -> ModelError:

@@ -12,6 +12,7 @@ from torch import nn
 from transformers import PreTrainedModel
 
 from brahma.core.errors import ConfigError, ModelError
+from brahma.core.layer_roles import ends_with
 from brahma.core.quantizers import ChosenQuantizer
 from brahma.core.suggest import suggestion
 
@@ -100,7 +101,7 @@ def _skipped(linears: Mapping[str, nn.Linear], model: PreTrainedModel, ends: Ite
     names = [*linears, *(name for name, module in model.named_modules() if module is head)]
     found: set[str] = set()
     for end in ends:
-        matching = {name for name in names if f".{name}".endswith(f".{end}")}
+        matching = {name for name in names if ends_with(name, end)}
         if not matching:
             known = {name.rpartition(".")[2] for name in names}
             raise ConfigError(
