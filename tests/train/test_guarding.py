@@ -81,6 +81,8 @@ def test_one_that_does_right_trains(make: Make) -> None:
     ("lines", "text"),
     [
         ("raise ZeroDivisionError('no luck')", "failed in a step"),
+        ("raise SystemExit(0)", "failed in a step"),
+        ("raise GeneratorExit", "failed in a step"),
         ("first.fill_(torch.nan)", "left model.embed_tokens.weight with values that are no finite numbers"),
         (
             "self.param_groups[1]['params'][2].fill_(torch.inf)",

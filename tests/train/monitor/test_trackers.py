@@ -78,6 +78,19 @@ def test_a_tracker_that_raises_is_named_once_and_the_others_go_on(caplog):
     assert record.exc_info
 
 
+def test_a_tracker_can_neither_end_the_run_nor_change_its_rows(caplog):
+    class Exiting(FakeTracker):
+        def log(self, step, row) -> None:
+            row.clear()
+            raise SystemExit(0)
+
+    healthy, row = FakeTracker(), {"step": 1}
+    trackers = Trackers({"exiting": Exiting(), "healthy": healthy})
+    trackers.log(1, row)
+    assert row == {"step": 1} == healthy.rows[0]
+    assert "exiting" in caplog.text
+
+
 def test_a_tracker_that_fails_to_close_is_named(caplog):
     class Failing(FakeTracker):
         def close(self) -> None:

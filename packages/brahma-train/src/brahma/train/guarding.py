@@ -16,7 +16,7 @@ from torch import Tensor
 
 from brahma.core.config import TrainingSection
 from brahma.core.errors import BrahmaError, TrainingError
-from brahma.core.plugins import DISTRIBUTIONS, get_plugins
+from brahma.core.plugins import DISTRIBUTIONS, check_stop, get_plugins
 from brahma.train.groups import ParameterGroup
 from brahma.train.memory import is_out_of_memory
 from brahma.train.optimizer_state import OURS, is_kept, optimizer_tensors
@@ -249,7 +249,8 @@ def _blamed(label: str, what: str, where: str = _WHERE) -> Iterator[None]:
         yield
     except BrahmaError:
         raise
-    except Exception as error:  # a stranger's code: whatever it raises is its own fault
+    except BaseException as error:  # a stranger's code: whatever it raises is its own fault
+        check_stop(error)
         if is_out_of_memory(error):
             raise
         said = " ".join(f"{type(error).__name__}: {error}".split())

@@ -73,7 +73,7 @@ def out_of_memory(job: Job, config: Config) -> Iterator[None]:
         raise _explained(job, config, str(error)) from error
 
 
-def is_out_of_memory(error: Exception) -> bool:
+def is_out_of_memory(error: BaseException) -> bool:
     """Whether an allocation failed."""
     import torch
 

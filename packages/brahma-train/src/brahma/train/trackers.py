@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from brahma.core.errors import BrahmaError
-from brahma.core.plugins import get_plugins
+from brahma.core.plugins import check_stop, get_plugins
 from brahma.train.monitor.metrics import METRICS, last_step
 
 if TYPE_CHECKING:
@@ -67,10 +67,11 @@ class Trackers:
         for name, tracker in list(self._trackers.items()):
             began = self._seconds()
             try:
-                tracker.log(step, row)
+                tracker.log(step, dict(row))
                 if name in self._taken:
                     self._taken[name] += self._seconds() - began
-            except Exception:  # a stranger's code: named in the log, and the run goes on
+            except BaseException as error:  # a stranger's code: named in the log, and the run goes on
+                check_stop(error)
                 del self._trackers[name]
                 _log.warning("tracker %s failed at step %d and is passed over", name, step, exc_info=True)
         self._look_at_the_time()
@@ -92,7 +93,8 @@ class Trackers:
         for name, tracker in self._trackers.items():
             try:
                 tracker.close()
-            except Exception:
+            except BaseException as error:
+                check_stop(error)
                 _log.warning("tracker %s failed at the end of the run", name, exc_info=True)
 
 
@@ -115,7 +117,8 @@ def open_trackers(choices: Sequence[Choice], run_directory: Path, config: Config
             opened[name] = make(run_directory, config, options)
         except BrahmaError:
             raise
-        except Exception:  # such as a service that does not answer: no reason not to train
+        except BaseException as error:  # such as a service that does not answer: no reason not to train
+            check_stop(error)
             _log.warning("tracker %s cannot be opened and is passed over", name, exc_info=True)
     return Trackers(opened)
 

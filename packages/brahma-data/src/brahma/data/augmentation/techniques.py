@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from brahma.core.errors import BrahmaError, ConfigError, PluginError
-from brahma.core.plugins import get_plugins
+from brahma.core.plugins import check_stop, get_plugins
 from brahma.data.augmentation.contract import Augmenter, Failed, Outcome
 
 if TYPE_CHECKING:
@@ -36,7 +36,8 @@ class Technique:
             augmenter: Augmenter = target(self.options, seed)
         except BrahmaError:
             raise
-        except Exception as error:  # a plugin's code: whatever it raises is its own fault
+        except BaseException as error:  # a plugin's code: whatever it raises is its own fault
+            check_stop(error)
             raise _broken(self.name, f"{type(error).__name__}: {error}") from error
         if not isinstance(getattr(augmenter, "engine", None), str):
             kind = type(augmenter).__name__
@@ -103,7 +104,8 @@ def outcomes_of(name: str, augmenter: Augmenter, passages: Sequence[str], count:
         outcomes = list(augmenter.variants(passages, count))
     except BrahmaError:
         raise
-    except Exception as error:  # a plugin's code: whatever it raises is its own fault
+    except BaseException as error:  # a plugin's code: whatever it raises is its own fault
+        check_stop(error)
         raise _broken(name, f"{type(error).__name__}: {error}") from error
     if len(outcomes) != len(passages):
         raise _broken(name, f"{len(outcomes)} outcomes for {len(passages)} passages")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, cast
 
 from brahma.core.errors import BrahmaError, PluginError
-from brahma.core.plugins import get_plugins
+from brahma.core.plugins import check_stop, get_plugins
 from brahma.data.cleaning.contract import CorpusStep, Counted, Document, Dropped, Rewritten, TextStep, Verdict
 from brahma.data.cleaning.counts import Counts, Sample, described, size_of
 from brahma.data.cleaning.excerpts import Mask, beginning, first_change
@@ -57,7 +57,8 @@ def build_step(profile: Profile, number: int) -> Step:
         return Step(entry.name, entry.scope, build(profile.options(number)))
     except BrahmaError:
         raise
-    except Exception as error:  # a stranger's code
+    except BaseException as error:  # a stranger's code
+        check_stop(error)
         raise _failed(entry.name, None, error) from error
 
 
@@ -83,7 +84,8 @@ class Chain:
                 verdicts = judge(document.joined)
         except BrahmaError:
             raise
-        except Exception as error:  # a stranger's code
+        except BaseException as error:  # a stranger's code
+            check_stop(error)
             raise _failed(step.name, document, error) from error
         return self.obey(step, document, verdicts)
 
@@ -186,7 +188,7 @@ def _nonsense(step: Step, document: Document | None, why: str, wanted: str) -> P
     )
 
 
-def _failed(name: str, document: Document | None, error: Exception) -> PluginError:
+def _failed(name: str, document: Document | None, error: BaseException) -> PluginError:
     return PluginError(
         f"the step {name} failed",
         where=document.where if document else None,

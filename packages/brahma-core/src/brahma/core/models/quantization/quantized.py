@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from brahma.core.error_text import first_line
 from brahma.core.errors import BrahmaError, PluginError
 from brahma.core.models.quantization.contract import QuantizedLayers, Quantizer
+from brahma.core.plugins import check_stop
 from brahma.core.quantizers import ChosenQuantizer
 
 _MARK = "_brahma_quantized"
@@ -60,7 +61,8 @@ class Maker:
             self._quantizer: Quantizer = target(settings, chosen.options)
         except BrahmaError:
             raise
-        except Exception as error:
+        except BaseException as error:  # a stranger's code
+            check_stop(error)
             raise self._failed("cannot be made", error) from error
 
     def layer(self, linear: nn.Linear, group_size: int | None, name: str) -> nn.Module:
@@ -74,7 +76,8 @@ class Maker:
                 layer = self._quantizer.quantize(linear, group_size)
         except BrahmaError:
             raise
-        except Exception as error:
+        except BaseException as error:  # a stranger's code
+            check_stop(error)
             raise self._failed(f"failed at {name}", error) from error
         for key in ("in_features", "out_features"):
             if getattr(layer, key, None) != getattr(linear, key):
@@ -89,7 +92,7 @@ class Maker:
         layer.train(False)
         return layer
 
-    def _failed(self, what: str, error: Exception | None = None) -> PluginError:
+    def _failed(self, what: str, error: BaseException | None = None) -> PluginError:
         return PluginError(
             f"{self._registration.label} {what}",
             where=_WHERE,
