@@ -10,7 +10,7 @@ from brahma.core.config import Config, resolve_config
 from brahma.core.sizes import size
 from brahma.core.spec import ModelSpec
 from brahma.train.estimate import Job, estimate, job_of, shape_of
-from brahma.train.methods import method_that_fits, methods
+from brahma.train.methods import MethodNeed, methods
 from tests.docs.pages import ROOT
 
 PROMISED = {"tiny": 8, "small": 16, "medium": 24, "large": 40, "xl": 80, "xxl": 160}
@@ -21,6 +21,11 @@ def tuning(preset: str) -> Job:
     """As the page of LoRA says: one pack of 2,048 tokens, in bf16, on a GPU."""
     shape = shape_of(ModelSpec.preset(preset))
     return Job(shape, batch_size=1, seq_length=2048, precision="bf16", checkpointing=True, device="cuda")
+
+
+def method_that_fits(job: Job, budget: float) -> MethodNeed | None:
+    """The most thorough way that needs at most so many bytes; None where none does."""
+    return next((each for each in methods(job) if each.needs <= budget), None)
 
 
 @pytest.mark.parametrize(("preset", "gigabytes"), PROMISED.items())

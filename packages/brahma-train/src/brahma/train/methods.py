@@ -35,10 +35,5 @@ def methods(job: Job) -> tuple[MethodNeed, ...]:
     return tuple(_need(name, replace(job, adapters=each, trained_parameters=None)) for name, each in ways)
 
 
-def method_that_fits(job: Job, budget: float) -> MethodNeed | None:
-    """The most thorough way that needs at most so many bytes; None where none does."""
-    return next((each for each in methods(job) if each.needs <= budget), None)
-
-
 def _need(method: Method, job: Job) -> MethodNeed:
     return MethodNeed(method, job, estimate(job).total)

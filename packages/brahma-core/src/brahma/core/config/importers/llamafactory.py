@@ -72,10 +72,6 @@ def _finetuning(value: Any, source: Source) -> Outcome | Refusal:
     return Refusal(f"Brahma has no finetuning_type {value}", "set it to full, lora or freeze")
 
 
-def _freezes(source: Source) -> bool:
-    return bool(source.get("finetuning_type") == "freeze")
-
-
 def _freezing(source: Source) -> Outcome | Refusal:
     """The last so many layers, and the modules besides that are named."""
     layers = source.get("freeze_trainable_layers")
