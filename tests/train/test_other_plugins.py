@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,7 +18,7 @@ from tests.train.small_run import signal_at_step
 pytestmark = pytest.mark.usefixtures("quick_start")
 
 
-def stopped(base: Path, folder: Path, **changes: object) -> Run:
+def stopped(base: Path, folder: Path, **changes: Any) -> Run:
     with pytest.MonkeyPatch.context() as patch:
         signal_at_step(patch, 3, signal.SIGINT)
         with pytest.raises(KeyboardInterrupt):
