@@ -75,6 +75,13 @@ def test_a_file_of_an_installed_package_is_a_librarys():
     assert is_library("<frozen importlib._bootstrap>")
 
 
+@pytest.mark.parametrize(
+    "site", ["/home/me/.local/lib/python3.11/site-packages", "/usr/lib/python3/dist-packages"]
+)
+def test_a_package_of_the_user_or_the_system_is_a_librarys_too(site):
+    assert is_library(f"{site}/bitsandbytes/backends/cpu/ops.py")
+
+
 def test_the_users_files_and_cells_are_not(tmp_path):
     assert not is_library(str(tmp_path / "train.py"))
     assert not is_library("<stdin>")

@@ -79,6 +79,27 @@ def test_an_entry_is_shown_with_its_options_its_place_and_a_fragment() -> None:
     assert "share a number 0.5 How much of it." in lines
 
 
+def test_a_quantizer_is_shown_with_what_it_can_do_on_each_device(site: Path) -> None:
+    source = """
+        from brahma.core.entries import QuantizedFormat, QuantizerEntry
+        from brahma.core.hookspecs import hookimpl
+
+        @hookimpl
+        def brahma_quantizers():
+            formats = (
+                QuantizedFormat(type="int4", bits=4, group_sizes=(32, 64)),
+                QuantizedFormat(type="int8", bits=8, devices=("cuda",)),
+            )
+            yield QuantizerEntry(name="few", target="few_p:make", summary="Few bits", formats=formats)
+    """
+    install_distribution(site, "few", files={"few_p.py": source}, entry_points={"f": "few_p"})
+    get_plugins.cache_clear()
+    lines = [" ".join(line.split()) for line in invoke(show_plugin, "few").stdout.splitlines()]
+    assert "on cpu 4 bits int4, groups of 32, 64" in lines
+    assert "on cuda 4 bits int4, groups of 32, 64; 8 bits int8, whole rows" in lines
+    assert lines[-1] == "It takes no options of its own, beside the keys of quantization."
+
+
 def test_all_kinds_of_a_name_are_shown() -> None:
     text = invoke(show_plugin, "good").stdout
     assert "metric good" in text
@@ -105,6 +126,12 @@ def test_json_says_all_that_is_shown() -> None:
     assert found["write"] == '{"training_config": {"optimizer": {"name": "adamw", "fused": true}}}'
     assert found["problem"] is None
     assert [each["name"] for each in found["options"]] == ["fused"]
+
+
+def test_a_name_like_no_other_is_answered_with_the_list_and_not_with_all_names() -> None:
+    with pytest.raises(PluginError, match="nothing is called 'zzzzzzzz'") as raised:
+        invoke(show_plugin, "zzzzzzzz")
+    assert str(raised.value.hint).startswith("`brahma plugins list` shows all")
 
 
 @pytest.mark.parametrize("command", [show_plugin, check_plugin])

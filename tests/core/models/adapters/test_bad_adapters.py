@@ -17,6 +17,7 @@ from transformers import AutoModelForCausalLM
 from brahma.core.errors import ModelError
 from brahma.core.models import load_model
 from brahma.core.models.adapters.merging import merge
+from brahma.core.models.adapters.reading import read_config
 from tests.core.models.adapters.adapted import (
     NF4,
     adapted,
@@ -26,6 +27,7 @@ from tests.core.models.adapters.adapted import (
     logits,
     stored,
 )
+from tests.core.run_folders import write_run
 
 
 @pytest.fixture(scope="module")
@@ -299,3 +301,10 @@ def test_copies_of_the_base_beside_another_tools_adapter_are_passed_over(base: P
     assert any(".base_layer." in name for name in load_file(tmp_path / "plain/adapter_model.safetensors"))
     plain.eval()
     assert largest_difference(logits(load_model(tmp_path / "plain"), ids()), logits(plain, ids())) < 1e-5
+
+
+def test_a_run_is_no_adapter_but_its_best_checkpoint_is_named(tmp_path: Path) -> None:
+    run = write_run(tmp_path, "mine", checkpoints=(10,))
+    with pytest.raises(ModelError, match="the adapter cannot be read") as raised:
+        read_config(run.directory)
+    assert raised.value.hint == f'it is a run; its best adapter is "{run.best}"'

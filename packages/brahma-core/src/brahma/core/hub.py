@@ -22,7 +22,7 @@ def reachable_source(name: str | Path) -> str:
     folder = Path(name).expanduser()
     if not folder.exists():
         return _on_hub(str(name))
-    if checkpoint := _best_of_run(folder):
+    if checkpoint := best_of_run(folder):
         raise ModelError(
             "this is a run, not a model", where=str(name), hint=f'its best one is "{checkpoint}"'
         )
@@ -59,7 +59,7 @@ def _cached(name: str) -> str | None:
     return next((str(Path(path).parent) for path in found if isinstance(path, str)), None)
 
 
-def _best_of_run(folder: Path) -> str | None:
+def best_of_run(folder: Path) -> str | None:
     """The checkpoint to take where a folder is a run's, and has one."""
     from brahma.core.runs import Run
 
@@ -69,6 +69,6 @@ def _best_of_run(folder: Path) -> str | None:
 
 def _refused(name: str, why: str, hint: str | None = None) -> ModelError:
     if hint is None:
-        checkpoint = _best_of_run(Path("runs", name))
+        checkpoint = best_of_run(Path("runs", name))
         hint = f'the best model of the run of that name is "{checkpoint}"' if checkpoint else _LOCAL
     return ModelError("there is no such model", where=name, why=why, hint=hint)

@@ -14,11 +14,13 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from functools import cache
+from itertools import pairwise
 from pathlib import PurePath
 
 DEBUG_VARIABLE = "BRAHMA_DEBUG"
 
 _LIBRARIES = ("transformers", "torch", "huggingface_hub")  # they write to the terminal by themselves
+_SITES = ("site-packages", "dist-packages")
 QUIET = {
     "TRANSFORMERS_VERBOSITY": "error",
     "HF_HUB_VERBOSITY": "error",
@@ -106,13 +108,22 @@ def is_library(path: str) -> bool:
     """Whether code in this file is a library's or Python's own: neither the user's nor a plugin's."""
     if path.startswith("<frozen "):
         return True
-    installed = sysconfig.get_paths()
-    folders = {installed[key] for key in ("stdlib", "platstdlib", "purelib", "platlib")}
-    inside = [folder for folder in folders if PurePath(path).is_relative_to(folder)]
-    if not inside:
-        return False
-    package = PurePath(path).relative_to(max(inside, key=len)).parts[0]
+    package = _package_in_site(path)
+    if package is None:
+        installed = sysconfig.get_paths()
+        folders = {installed[key] for key in ("stdlib", "platstdlib", "purelib", "platlib")}
+        inside = [folder for folder in folders if PurePath(path).is_relative_to(folder)]
+        if not inside:
+            return False
+        package = PurePath(path).relative_to(max(inside, key=len)).parts[0]
     return package.removesuffix(".py") not in _plugin_packages()
+
+
+def _package_in_site(path: str) -> str | None:
+    """The package below a folder of installed ones: sysconfig knows neither a user's nor a system's."""
+    parts = PurePath(path).parts
+    below = [after for folder, after in pairwise(parts) if folder in _SITES]
+    return below[-1] if below else None
 
 
 @cache

@@ -12,6 +12,7 @@ from brahma.core.commands.config_layout import print_facts, shown
 from brahma.core.commands.plugins_named import named
 from brahma.core.complete import entry_names
 from brahma.core.console import COLOURS, paint, print_table
+from brahma.core.entries import Entry, QuantizerEntry
 from brahma.core.errors import BrahmaError
 from brahma.core.plugins import KINDS, Registration, get_plugins
 
@@ -56,12 +57,23 @@ def _described(registration: Registration) -> dict[str, Any]:
         "problem": _problem(registration) or problem,
         "brought_by": doubled,
         "chosen_by": PLACES[entry.kind],
+        "formats": _formats(entry),
         "write": fragment(entry, _example(options)),
         "options": [
             {"name": each.key, "takes": each.takes, "default": each.default, "does": each.does}
             for each in options
         ],
     }
+
+
+def _formats(entry: Entry) -> dict[str, str]:
+    """What a quantizer can do, by device; nothing for other kinds."""
+    if not isinstance(entry, QuantizerEntry):
+        return {}
+    from brahma.core.quantizers import describe
+
+    devices = sorted({device for each in entry.formats for device in each.devices})
+    return {device: describe(entry.formats, device) for device in devices}
 
 
 def _options(registration: Registration) -> tuple[list[Explained], str | None]:
@@ -104,6 +116,7 @@ def _print(each: dict[str, Any]) -> None:
         ("target", f"{each['target']} ({state})"),
         ("chosen by", each["chosen_by"]),
     ]
+    facts += [(f"on {device}", formats) for device, formats in each["formats"].items()]
     if len(each["brought_by"]) > 1:
         facts.insert(1, ("refused", f"brought by {' and '.join(each['brought_by'])}; uninstall one of them"))
     print_facts(facts)
@@ -113,4 +126,5 @@ def _print(each: dict[str, Any]) -> None:
         rows = [(o["name"], o["takes"], shown(o["default"]), o["does"]) for o in each["options"]]
         print_table(("OPTION", "TAKES", "DEFAULT", "WHAT IT DOES"), rows)
     else:
-        click.echo(paint("  It takes no options.", fg=COLOURS["hint"]))
+        beside = " of its own, beside the keys of quantization" if each["formats"] else ""
+        click.echo(paint(f"  It takes no options{beside}.", fg=COLOURS["hint"]))

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from brahma.core.error_text import first_line
 from brahma.core.errors import ModelError
+from brahma.core.hub import best_of_run
 from brahma.core.model_files import ADAPTER_CONFIG, ADAPTER_WEIGHTS
 
 if TYPE_CHECKING:
@@ -34,8 +35,10 @@ def read_config(folder: str | Path) -> LoraConfig:
             raise FileNotFoundError(f"it holds no {ADAPTER_CONFIG}")
         config = PeftConfig.from_pretrained(str(folder))
     except (OSError, ValueError, TypeError, KeyError) as error:
+        checkpoint = best_of_run(folder)
+        hint = f'it is a run; its best adapter is "{checkpoint}"' if checkpoint else _NAME_ONE
         raise ModelError(
-            "the adapter cannot be read", where=str(folder), why=first_line(error), hint=_NAME_ONE
+            "the adapter cannot be read", where=str(folder), why=first_line(error), hint=hint
         ) from error
     if not isinstance(config, LoraConfig):
         kind = getattr(config.peft_type, "value", config.peft_type)
