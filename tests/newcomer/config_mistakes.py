@@ -107,8 +107,8 @@ CONFIG_MISTAKES = [
     trained("an optimizer by its usual name", '"optimizer": "adam"', "no optimizer", '"adamw"'),
     trained(
         "a tracker that is not installed",
-        '"trackers": ["wandb"]',
-        "no tracker is called 'wandb'",
+        '"trackers": ["clipboard"]',
+        "no tracker is called 'clipboard'",
         "tensorboard",
     ),
     trained("a backend that is not there yet", '"backend": "ddp"', "no backend is called 'ddp'", "single"),

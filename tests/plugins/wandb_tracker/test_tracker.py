@@ -74,6 +74,14 @@ def records(path: Path) -> Iterator[Any]:
             yield record
 
 
+def stored(path: Path, *, patience: float = 20.0) -> list[Any]:
+    """All records: wandb's own process may write the last of them a moment after `close`."""
+    end = time.monotonic() + patience
+    while not any(record.HasField("exit") for record in records(path)) and time.monotonic() < end:
+        time.sleep(0.05)
+    return list(records(path))
+
+
 def test_without_a_key_rows_are_stored_for_later_under_one_id(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -85,7 +93,7 @@ def test_without_a_key_rows_are_stored_for_later_under_one_id(
     identity = json.loads((tmp_path / "one" / "wandb.json").read_text())["id"]
     files = sorted((tmp_path / "one" / "wandb").glob("offline-run-*/*.wandb"))
     assert [file.name for file in files] == [f"run-{identity}.wandb"] * len(files)
-    found = [record for file in files for record in records(file)]
+    found = [record for file in files for record in stored(file)]
     (run, *_) = [record.run for record in found if record.HasField("run")]
     assert (run.project, run.display_name, list(run.tags)) == ("harbour", "one", ["chat"])
     values = {item.key: json.loads(item.value_json) for item in run.config.update}

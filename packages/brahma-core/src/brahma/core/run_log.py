@@ -138,4 +138,5 @@ def _last_lines(file: BinaryIO, count: int) -> bytes:
         tail = file.read(position - start) + tail
         position = start
     file.seek(end)
-    return b"".join(tail.splitlines(keepends=True)[-count:]) if count else b""
+    # not splitlines, which also parts at the \r of a progress bar
+    return b"".join(re.findall(rb"[^\n]*\n|[^\n]+", tail)[-count:]) if count else b""
