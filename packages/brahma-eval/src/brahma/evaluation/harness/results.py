@@ -1,0 +1,99 @@
+"""What named tasks gave: figures with their errors, and each example. Imports no lm_eval."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One number of a task.
+
+    Attributes:
+        value: the mean over the examples, or what else the task makes of them.
+        stderr: its standard error; None where there is none.
+        higher_is_better: None where the task does not say.
+    """
+
+    value: float
+    stderr: float | None = None
+    higher_is_better: bool | None = None
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One example of a task, as the model met it.
+
+    Attributes:
+        doc_id: its number in the task's split.
+        doc: its fields as the task's data has them.
+        text: its question and answers as text: what a training set must not hold.
+        target: the right answer, as the task has it.
+        arguments: of each request, such as context and continuation.
+        responses: what the model gave for each.
+        metrics: its own figures, by the names that `TaskResult.figures` has.
+        doc_hash: of `doc`; the same example has the same one in another evaluation.
+    """
+
+    doc_id: int
+    doc: Mapping[str, Any]
+    text: str
+    target: Any
+    arguments: tuple[Any, ...]
+    responses: tuple[Any, ...]
+    metrics: Mapping[str, float]
+    doc_hash: str
+
+
+@dataclass(frozen=True)
+class TaskResult:
+    """One task, or a group's means.
+
+    Attributes:
+        version: of the task; figures of two versions must not be compared.
+        examples: how many were scored; of_examples: how many the task has.
+        figures: `acc`, `acc_norm`, …; with a filter of its own `exact_match,strict-match`.
+        samples: empty for groups, and where they were not asked for.
+    """
+
+    name: str
+    version: str
+    num_fewshot: int
+    examples: int
+    of_examples: int
+    figures: Mapping[str, Figure]
+    samples: tuple[Sample, ...] = ()
+
+
+@dataclass(frozen=True)
+class TaskResults(Mapping[str, Mapping[str, float]]):
+    """Tasks and groups by name; a read-only mapping from name to figures.
+
+        results["hellaswag"]["acc_norm"]
+
+    Attributes:
+        tasks: each task that was run, those of groups among them.
+        groups: means over tasks, by the group's name.
+        document: all of it in lm-eval's own layout, for `to_dict`.
+    """
+
+    tasks: Mapping[str, TaskResult]
+    groups: Mapping[str, TaskResult] = field(default_factory=dict)
+    document: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+    def to_dict(self) -> dict[str, Any]:
+        """As lm-eval writes its results: `results`, `groups`, `configs`, `versions`, `n-shot`, …"""
+        return dict(self.document)
+
+    def __getitem__(self, name: str) -> Mapping[str, float]:
+        found = self.groups.get(name) or self.tasks[name]
+        return {key: figure.value for key, figure in found.figures.items()}
+
+    def __iter__(self) -> Iterator[str]:
+        yield from self.groups
+        yield from (name for name in self.tasks if name not in self.groups)
+
+    def __len__(self) -> int:
+        return len({*self.groups, *self.tasks})
