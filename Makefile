@@ -47,8 +47,9 @@ docs: setup ## build the documentation into docs/_build/html/; a warning is an e
 wheels: setup ## build every distribution into dist/
 	for project in $(dir $(PROJECTS)); do $(BIN)/python -m build -q --wheel --outdir dist $$project || exit 1; done
 
-bench: setup ## measure beside the peer, on an idle machine, into benchmarks/RESULTS.md (20 minutes)
+bench: setup ## measure beside the peer, on an idle machine, into benchmarks/RESULTS.md (30 minutes)
 	$(BIN)/python benchmarks/train_cpu.py --write $(ARGS)
 	$(BIN)/python benchmarks/overheads.py --write $(ARGS)
 	$(BIN)/python benchmarks/first_contact.py --write $(ARGS)
 	$(BIN)/python benchmarks/quantized_linear.py --write $(ARGS)
+	$(BIN)/python benchmarks/quantized_loading.py --write $(ARGS)

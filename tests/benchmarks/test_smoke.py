@@ -48,3 +48,10 @@ def test_quantized_layers_are_compared_with_the_libraries_own(tmp_path: Path) ->
     text = run("quantized_linear.py", tmp_path / "RESULTS.md")
     for name in ("nf4, groups of 64", "nf4, groups of 128", "int8", "hqq int4, groups of 64"):
         assert re.search(rf"^\| .*{name}, 32 × 256 → 128 \| .* ms \| .* ms \| \*\*", text, re.M)
+
+
+@pytest.mark.slow
+def test_loading_quantized_is_measured(tmp_path: Path) -> None:
+    text = run("quantized_loading.py", tmp_path / "RESULTS.md")
+    for name in ("bitsandbytes nf4", "bitsandbytes int8", "hqq int4"):
+        assert re.search(rf"^\| {name} \| .* MiB \| .* MiB \| .* MiB \| \*\*", text, re.M)
