@@ -111,7 +111,7 @@ def _warm_up(chosen: Any, folder: Path) -> None:
     settings = QuantizedLayers(chosen.format, False, torch.bfloat16, torch.device("cpu"))
     maker: Any = get_plugins().load("quantizer", chosen.entry.name)(settings, chosen.options)
     maker.quantize(
-        nn.Linear(256, 256, bias=False, dtype=torch.bfloat16), chosen.format.group_sizes and 64 or None
+        nn.Linear(256, 256, bias=False, dtype=torch.bfloat16), 64 if chosen.format.group_sizes else None
     )
 
 
