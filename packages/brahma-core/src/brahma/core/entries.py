@@ -172,12 +172,23 @@ class TaskEntry(Entry):
 
 @dataclass(frozen=True, kw_only=True)
 class MetricEntry(Entry):
-    """target: `(totals: LossTotals) -> float`, from the summed loss, tokens and bytes of an evaluation.
+    """target: of totals, `(totals: LossTotals) -> float`; of answers, `(answers: Sequence[Answer]) -> float`.
 
-    NaN where the totals do not tell, such as of no token or no byte: it raises nothing.
+    LossTotals hold the summed loss, tokens and bytes of an evaluation. NaN where they do not tell, such as of
+    no token or no byte: it raises nothing.
+
+    An Answer (`brahma.evaluation.custom.answers`) holds what the model wrote and at least one reference. Their
+    order means nothing. The metric is asked of each answer alone, too; one whose value is not the mean of
+    these is asked of 100 resamples besides, for its standard error.
+
+    Attributes:
+        of: `totals` are computed in every evaluation, `answers` where the metric is asked for by name.
+        higher_is_better: which way it improves, where the best checkpoint of a run is chosen by it.
     """
 
     kind: ClassVar[str] = "metric"
+    of: Literal["totals", "answers"] = "totals"
+    higher_is_better: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -192,6 +203,37 @@ class ExecutorEntry(Entry):
     """Where data work runs. target: `(options) -> Executor`, of `brahma.data.cleaning.executors`."""
 
     kind: ClassVar[str] = "executor"
+
+
+@dataclass(frozen=True, kw_only=True)
+class SamplerEntry(Entry):
+    """Chooses the values of a search's next trial. target: `(seed: int, options) -> optuna.samplers.BaseSampler`.
+
+    It is made anew for each trial, with a seed of the trial's own, and asked once, on a study that holds all
+    trials before: paused and stopped ones as PRUNED with the values they had, failed ones as PRUNED without.
+    What it keeps in itself or in the study is gone afterwards: everything follows from seed and trials.
+
+    Attributes:
+        finite: it needs a space whose parameters have finitely many values each.
+    """
+
+    kind: ClassVar[str] = "sampler"
+    finite: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class ObjectiveEntry(Entry):
+    """What a search may optimise beside metrics. target: `(run: Run, options) -> float`.
+
+    The run has trained as far as it goes, or to where it is compared with others; its files tell all. NaN where
+    they do not, such as of a run without an evaluation.
+
+    Attributes:
+        direction: whether less or more is better.
+    """
+
+    kind: ClassVar[str] = "objective"
+    direction: Literal["minimize", "maximize"]
 
 
 @dataclass(frozen=True, kw_only=True)

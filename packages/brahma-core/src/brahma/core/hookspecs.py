@@ -24,9 +24,11 @@ if TYPE_CHECKING:
         ExecutorEntry,
         FilterEntry,
         MetricEntry,
+        ObjectiveEntry,
         OptimizerEntry,
         QuantizerEntry,
         ReaderEntry,
+        SamplerEntry,
         ScheduleEntry,
         TaskEntry,
         TrackerEntry,
@@ -428,7 +430,7 @@ def brahma_tasks() -> Iterable[TaskEntry]:  # type: ignore[empty-body]
 
 @hookspec
 def brahma_metrics() -> Iterable[MetricEntry]:  # type: ignore[empty-body]
-    """Metrics: one number from the summed loss, tokens and bytes of an evaluation.
+    """Metrics: one number from the summed loss, tokens and bytes of an evaluation, or from its answers.
 
     pyproject.toml:
 
@@ -453,6 +455,10 @@ def brahma_metrics() -> Iterable[MetricEntry]:  # type: ignore[empty-body]
             yield MetricEntry(
                 name="nats_per_byte", target="brahma_nats_per_byte:nats_per_byte", summary="Nats a byte"
             )
+
+    A metric of what the model writes says `of="answers"`. Its target then takes a list of answers, each with
+    `prompt`, `output`, `references` and the whole row as `example`:
+    `sum(each.output in each.references for each in answers) / len(answers)`.
     """
 
 
@@ -526,6 +532,97 @@ def brahma_executors() -> Iterable[ExecutorEntry]:  # type: ignore[empty-body]
         @hookimpl
         def brahma_executors():
             yield ExecutorEntry(name="threads", target="brahma_threads:Threads", summary="In threads")
+    """
+
+
+@hookspec
+def brahma_samplers() -> Iterable[SamplerEntry]:  # type: ignore[empty-body]
+    """Samplers: what chooses the values of a search's next trial, by `search.sampler`.
+
+    pyproject.toml:
+
+        [project]
+        name = "brahma-nearby"
+        version = "1.0"
+        dependencies = ["brahma-train[search]"]
+
+        [project.entry-points."brahma.plugins"]
+        nearby = "brahma_nearby.plugin"
+
+    brahma_nearby/plugin.py:
+
+        from brahma.core.entries import SamplerEntry
+        from brahma.core.hookspecs import hookimpl
+
+        @hookimpl
+        def brahma_samplers():
+            yield SamplerEntry(
+                name="nearby", target="brahma_nearby.sampler:build",
+                summary="Changes one value of the best trial so far",
+            )
+
+    brahma_nearby/sampler.py:
+
+        import random
+
+        from optuna.samplers import RandomSampler
+        from optuna.trial import TrialState
+
+        class Nearby(RandomSampler):
+            def __init__(self, seed):
+                super().__init__(seed=seed)
+                self.chance = random.Random(seed)
+
+            def infer_relative_search_space(self, study, trial):
+                done = study.get_trials(deepcopy=False, states=[TrialState.COMPLETE])
+                return dict(study.best_trial.distributions) if done else {}
+
+            def sample_relative(self, study, trial, search_space):
+                if not search_space:
+                    return {}
+                name = self.chance.choice(sorted(search_space))
+                value = self.sample_independent(study, trial, name, search_space[name])
+                return {**study.best_params, name: value}
+
+        def build(seed, options):
+            return Nearby(seed)
+
+    Used as `{"search": {"sampler": "nearby"}}`.
+    """
+
+
+@hookspec
+def brahma_objectives() -> Iterable[ObjectiveEntry]:  # type: ignore[empty-body]
+    """Objectives: what a search may optimise beside metrics, by `search.metric` or `--metric`.
+
+    pyproject.toml:
+
+        [project]
+        name = "brahma-steadiness"
+        version = "1.0"
+        dependencies = ["brahma-core"]
+
+        [project.entry-points."brahma.plugins"]
+        steadiness = "brahma_steadiness"
+
+    brahma_steadiness.py:
+
+        from brahma.core.entries import ObjectiveEntry
+        from brahma.core.hookspecs import hookimpl
+
+        def steadiness(run, options):
+            losses = [row["train/loss"] for row in run.metrics() if row.get("train/loss") is not None]
+            steps = [abs(after - before) for before, after in zip(losses, losses[1:])]
+            return sum(steps) / len(steps) if steps else float("nan")
+
+        @hookimpl
+        def brahma_objectives():
+            yield ObjectiveEntry(
+                name="steadiness", target="brahma_steadiness:steadiness", direction="minimize",
+                summary="Mean jump of the loss from one logged step to the next",
+            )
+
+    Used as `--metric steadiness`.
     """
 
 

@@ -69,6 +69,8 @@ _ENTRY_TYPES: tuple[type[Entry], ...] = (
     entries.MetricEntry,
     entries.TrackerEntry,
     entries.ExecutorEntry,
+    entries.SamplerEntry,
+    entries.ObjectiveEntry,
     entries.CommandEntry,
 )
 KINDS: dict[str, type[Entry]] = {entry_type.kind: entry_type for entry_type in _ENTRY_TYPES}

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from brahma.core.entries import BackendEntry, CommandEntry, OptimizerEntry, ScheduleEntry, TrackerEntry
+from brahma.core.entries import (
+    BackendEntry,
+    CommandEntry,
+    ObjectiveEntry,
+    OptimizerEntry,
+    SamplerEntry,
+    ScheduleEntry,
+    TrackerEntry,
+)
 from brahma.core.hookspecs import hookimpl
 
 
@@ -89,6 +97,46 @@ def brahma_trackers() -> Iterable[TrackerEntry]:
         name="tensorboard",
         target="brahma.train.trackers:TensorBoardTracker",
         summary="event files in the run's folder",
+    )
+
+
+@hookimpl
+def brahma_samplers() -> Iterable[SamplerEntry]:
+    yield SamplerEntry(
+        name="tpe",
+        target="brahma.train.search.samplers:tpe",
+        summary="tree-structured Parzen estimator: draws near what was good, away from what was bad",
+        options="brahma.train.search.samplers:TPEOptions",
+    )
+    yield SamplerEntry(
+        name="gp",
+        target="brahma.train.search.samplers:gp",
+        summary="a Gaussian process: for few, costly trials of up to some ten numbers",
+        options="brahma.train.search.samplers:GPOptions",
+    )
+    yield SamplerEntry(
+        name="random", target="brahma.train.search.samplers:random", summary="draws, and learns nothing"
+    )
+    yield SamplerEntry(
+        name="qmc",
+        target="brahma.train.search.samplers:qmc",
+        summary="a Sobol sequence: fills the space more evenly than draws do",
+    )
+    yield SamplerEntry(
+        name="brute_force",
+        target="brahma.train.search.samplers:brute_force",
+        summary="each point of a finite space once, in an order that is drawn",
+        finite=True,
+    )
+
+
+@hookimpl
+def brahma_objectives() -> Iterable[ObjectiveEntry]:
+    yield ObjectiveEntry(
+        name="tokens_per_second",
+        target="brahma.train.search.objectives:tokens_per_second",
+        summary="how fast a run trains: the median of what it logs",
+        direction="maximize",
     )
 
 

@@ -25,6 +25,8 @@ KITS: Mapping[str, str] = {
     "quantizer": "brahma.train.kit.quantizer",
     "backend": "brahma.train.kit.backend",
     "tracker": "brahma.train.kit.tracker",
+    "sampler": "brahma.train.kit.sampler",
+    "objective": "brahma.train.kit.objective",
     "reader": "brahma.data.kit.reader",
     "filter": "brahma.data.kit.filter",
     "augmenter": "brahma.data.kit.augmenter",

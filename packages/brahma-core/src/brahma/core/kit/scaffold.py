@@ -181,6 +181,7 @@ def _usage(kind: str, names: Names) -> str:
     more: dict[str, dict[str, Any]] = {
         "reader": {"suffixes": (f".{names.stem}",)},
         "quantizer": {"formats": ()},
+        "objective": {"direction": "minimize"},
     }
     text = fragment(entry_type(name=names.entry, target=f"{names.module}:x", **more.get(kind, {})), {})
     language = "json" if text.startswith("{") else "python" if "Evaluator" in text else "bash"

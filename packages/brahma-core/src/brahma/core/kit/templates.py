@@ -148,6 +148,27 @@ USES: Mapping[str, str] = {
 
     assert compute_metrics(LossTotals(loss_sum=12.0, tokens=4, bytes=10))["$entry"] == pytest.approx(1.2)
 """,
+    "sampler": """def test_a_study_asks_it_for_values():
+    import optuna
+
+    from brahma.core.plugins import get_plugins
+
+    build = get_plugins().load("sampler", "$entry")
+    study = optuna.create_study(sampler=build(1, None))
+    assert 0.1 <= study.ask().suggest_float("lr", 0.1, 0.5) <= 0.5
+""",
+    "objective": """def test_it_is_what_is_worked_out_by_hand(tmp_path):
+    import json
+
+    import pytest
+
+    from brahma.core.plugins import get_plugins
+    from brahma.core.runs import Run
+
+    rows = [{"step": step, "train/loss": loss} for step, loss in enumerate([4.0, 3.0, 3.5], 1)]
+    (tmp_path / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert get_plugins().load("objective", "$entry")(Run(tmp_path), None) == pytest.approx(0.75)
+""",
     "command": """def test_it_greets():
     from click.testing import CliRunner
 

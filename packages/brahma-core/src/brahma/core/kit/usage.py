@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, cast
 
-from brahma.core.entries import Entry, ReaderEntry
+from brahma.core.entries import Entry, MetricEntry, ReaderEntry
 
 PLACES: Mapping[str, str] = {
     "optimizer": "training_config.optimizer",
@@ -19,7 +19,9 @@ PLACES: Mapping[str, str] = {
     "augmenter": "brahma data augment --techniques",
     "executor": "brahma data clean --executor",
     "task": "Evaluator.evaluate",
-    "metric": "every evaluation computes it",
+    "metric": "Evaluator.evaluate_custom",
+    "sampler": "search.sampler",
+    "objective": "search.metric",
     "command": "the command line",
 }
 """By kind."""
@@ -55,5 +57,11 @@ def fragment(entry: Entry, options: Mapping[str, Any]) -> str:
         case "task":
             return f'Evaluator("runs/my-run").evaluate(["{entry.name}"])'
         case "metric":
-            return f'Evaluator("runs/my-run").evaluate_custom("held_out.jsonl")["{entry.name}"]'
+            of_answers = cast(MetricEntry, entry).of == "answers"
+            asked = f', metrics=["{entry.name}"]' if of_answers else ""
+            return f'Evaluator("runs/my-run").evaluate_custom("held_out.jsonl"{asked})["{entry.name}"]'
+        case "sampler":
+            return json.dumps({"search": {"sampler": choice}}, ensure_ascii=False)
+        case "objective":
+            return json.dumps({"search": {"metric": choice}}, ensure_ascii=False)
     return f"brahma {entry.name}"
