@@ -81,13 +81,7 @@ def _block(q_HTD: Tensor, k_HTD: Tensor, sinks_H: Tensor | None, a: int, b: int,
         sinks_H: the score of a key without a value, one for each head (https://arxiv.org/abs/2309.17453).
     """
     keys = slice(rule.first_key(a), b)
-    scores = torch.baddbmm(
-        q_HTD.new_zeros(1, 1, 1), q_HTD[:, a:b], k_HTD[:, keys].transpose(1, 2), beta=0, alpha=rule.scale
-    )
-    slope = None
-    if rule.cap:
-        bent = torch.tanh(scores / rule.cap)
-        scores, slope = bent * rule.cap, 1 - bent.square()
+    scores, slope = scores_of(q_HTD[:, a:b], k_HTD[:, keys], rule)
     future = torch.full((b - a, b - a), float("-inf"), dtype=q_HTD.dtype, device=q_HTD.device).triu_(1)
     scores[:, :, a - keys.start :] += future
     if rule.hides(b - keys.start):
@@ -95,9 +89,26 @@ def _block(q_HTD: Tensor, k_HTD: Tensor, sinks_H: Tensor | None, a: int, b: int,
             keys.start, b, device=q_HTD.device
         )
         scores = scores.masked_fill(age >= rule.window, float("-inf"))
+    return _Block(keys, probabilities_of(scores, sinks_H), slope)
+
+
+def scores_of(q_HTD: Tensor, k_HKD: Tensor, rule: Rule) -> tuple[Tensor, Tensor | None]:
+    """Scores [H, T, K] of keys, bent where the rule says so, and then their derivative [H, T, K]."""
+    scores = torch.baddbmm(
+        q_HTD.new_zeros(1, 1, 1), q_HTD, k_HKD.transpose(1, 2), beta=0, alpha=rule.scale
+    )
+    if not rule.cap:
+        return scores, None
+    bent = torch.tanh(scores / rule.cap)
+    return bent * rule.cap, 1 - bent.square()
+
+
+def probabilities_of(scores_HTK: Tensor, sinks_H: Tensor | None) -> Tensor:
+    """[H, T, K]; with sinks [H, T, K+1], the last column being what they take."""
     if sinks_H is not None:
-        scores = torch.cat([scores, sinks_H.to(scores.dtype)[:, None, None].expand(-1, b - a, 1)], -1)
-    return _Block(keys, torch.softmax(scores, -1), slope)
+        column = sinks_H.to(scores_HTK.dtype)[:, None, None].expand(-1, scores_HTK.shape[1], 1)
+        scores_HTK = torch.cat([scores_HTK, column], -1)
+    return torch.softmax(scores_HTK, -1)
 
 
 def _tokens_outermost(x: Tensor) -> Tensor:
@@ -349,9 +360,9 @@ def register_packed_attention() -> None:
     """Make `brahma_packed` known to transformers: the attention, and that it wants no mask."""
     AttentionInterface.register(PACKED, packed_attention)
     AttentionMaskInterface.register(PACKED, lambda *_args, **_kwargs: None)
-    logging.getLogger("transformers.modeling_utils").addFilter(_wants_no_mask)
+    logging.getLogger("transformers.modeling_utils").addFilter(wants_no_mask)
 
 
-def _wants_no_mask(record: logging.LogRecord) -> bool:
+def wants_no_mask(record: logging.LogRecord) -> bool:
     """False for transformers' advice to pass a mask, which documents laid end to end have no use for."""
     return "recommend passing in an `attention_mask`" not in record.getMessage()

@@ -47,7 +47,7 @@ def check_packable(model: PreTrainedModel, *, longest: int | None = None) -> Non
         raise ModelError(
             f"{name} was loaded with another attention than {PACKED}", hint="load it with load_model"
         )
-    _refuse_changing_positions(model, longest)
+    refuse_changing_positions(model, longest)
     try:
         difference, scale = _difference(model, longest)
     except ModelError:
@@ -76,7 +76,7 @@ def _refuse_router_loss(model: PreTrainedModel) -> None:
         )
 
 
-def _refuse_changing_positions(model: PreTrainedModel, longest: int | None) -> None:
+def refuse_changing_positions(model: PreTrainedModel, longest: int | None) -> None:
     """Rotary frequencies of the kind `longrope` follow the longest document of a batch, not each its own."""
     given = getattr(model.config.get_text_config(), "rope_parameters", None) or {}
     for each in (given, *(part for part in given.values() if isinstance(part, dict))):
@@ -120,7 +120,7 @@ def _chunk(model: PreTrainedModel, longest: int | None) -> int | None:
 
 def _difference(model: PreTrainedModel, longest: int | None) -> tuple[float, float]:
     """Largest difference of the logits, packed and alone, and the largest of those alone."""
-    with evaluating(model), _short_windows(model, longest):
+    with evaluating(model), short_windows(model, longest):
         packed = _logits(model, (5, 11))
         model.set_attn_implementation("eager")
         try:
@@ -131,7 +131,7 @@ def _difference(model: PreTrainedModel, longest: int | None) -> tuple[float, flo
 
 
 @contextmanager
-def _short_windows(model: PreTrainedModel, longest: int | None) -> Iterator[None]:
+def short_windows(model: PreTrainedModel, longest: int | None) -> Iterator[None]:
     """Windows that a document can go beyond are shorter inside than any document that is tried."""
     owners: dict[int, Any] = {id(module): module for module in model.modules()}
     owners |= {id(config): config for config in (model.config, model.config.get_text_config())}
