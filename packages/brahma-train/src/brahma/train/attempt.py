@@ -58,7 +58,7 @@ from brahma.train.parameters import NamedParameters
 from brahma.train.plan import Plan, make_plan
 from brahma.train.precision import LossScaler, Precision, choose_precision
 from brahma.train.schedules import LearningRate
-from brahma.train.session import Progress, Session
+from brahma.train.session import Ending, Progress, Session
 from brahma.train.sources import Sources
 from brahma.train.stored import Stored
 from brahma.train.trackers import open_trackers
@@ -95,13 +95,21 @@ class Attempt:
         resolved: the configuration.
         sources: model and rows that it describes.
         directory: of the run.
+        until_step: pause after this step.
     """
 
-    def __init__(self, resolved: ResolvedConfig, sources: Sources, directory: RunDirectory) -> None:
+    def __init__(
+        self,
+        resolved: ResolvedConfig,
+        sources: Sources,
+        directory: RunDirectory,
+        until_step: int | None = None,
+    ) -> None:
         self._resolved = resolved
         self._config = resolved.config
         self._sources = sources
         self._directory = directory
+        self._until_step = until_step
         self._interrupts = Interrupts()
 
     def run(self, notices: Sequence[str] = ()) -> None:
@@ -115,8 +123,8 @@ class Attempt:
             display.note(f"run {self._directory.name}: {self._directory.root}")
             for notice in notices:
                 _log.warning("%s", notice)
-            self._train(display, stack)
-            self._directory.update_state(status="finished", message="")
+            ending = self._train(display, stack)
+            self._directory.update_state(status=ending.status, message=ending.message)
 
     @contextmanager
     def _recorded(self) -> Iterator[None]:
@@ -142,7 +150,7 @@ class Attempt:
         except RunError:
             _log.error("beside the error that ended the run", exc_info=True)
 
-    def _train(self, display: Display, stack: ExitStack) -> None:
+    def _train(self, display: Display, stack: ExitStack) -> Ending:
         sweep(self._directory.checkpoints)
 
         def damaged(error: BrahmaError) -> None:
@@ -170,7 +178,7 @@ class Attempt:
                 if state is not None and state.status in ("failed", "interrupted"):
                     display.note(f"{self._directory.name} has no checkpoint yet: it begins at its first step")
                 stepper = self._new_stepper(parts, display)
-            self._run_session(stepper, parts, progress, display, stack)
+            return self._run_session(stepper, parts, progress, display, stack)
 
     def _load(self, state: dict[str, Any], display: Display) -> Parts:
         config, training = self._config, self._config.training
@@ -264,7 +272,7 @@ class Attempt:
 
     def _run_session(
         self, stepper: Stepper, parts: Parts, progress: Progress, display: Display, stack: ExitStack
-    ) -> None:
+    ) -> Ending:
         config, training, directory = self._config, self._config.training, self._directory
         if not progress.step:
             _say(self._first_notices(stepper.plan, parts))
@@ -292,9 +300,10 @@ class Attempt:
             stored=parts.stored,
             flops_per_token=model_flops_per_token(parts.model, _seen_length(parts.data.train)).causal,
             peak_flops=measure_matrix_rate(parts.precision.dtype, parts.backend.device),
+            until_step=self._until_step,
         )
         with self._interrupts.listening():
-            session.run()
+            return session.run()
 
     def _first_notices(self, plan: Plan, parts: Parts) -> list[Notice]:
         training, new_model = self._config.training, self._sources.spec.base_model is None

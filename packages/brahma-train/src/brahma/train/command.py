@@ -55,8 +55,16 @@ class _TrainCommand(click.Command):
     shell_complete=complete_resume,
     help="auto: go on with this configuration's run if there is one; RUN: with that one.",
 )
+@click.option(
+    "--until-step",
+    type=click.IntRange(min=1),
+    metavar="STEP",
+    help="Pause when this step is done; --resume goes on.",
+)
 @click.option("--local-rank", "--local_rank", type=int, default=0, hidden=True, help="Passed by launchers.")
-def train(path: str, overrides: tuple[str, ...], resume: str, local_rank: int) -> None:
+def train(
+    path: str, overrides: tuple[str, ...], resume: str, until_step: int | None, local_rank: int
+) -> None:
     """Train as a configuration file says."""
     from brahma.core.config import load_config
 
@@ -64,7 +72,7 @@ def train(path: str, overrides: tuple[str, ...], resume: str, local_rank: int) -
     from brahma.core.commands.runs.rows import trying
     from brahma.train import Trainer
 
-    run = Trainer.from_config(resolved).fit(resume=resume)
+    run = Trainer.from_config(resolved).fit(resume=resume, until_step=until_step)
     click.echo(str(run.directory))
     if run.checkpoints:
         click.echo(f"\nnext: {trying(run)}", err=True)

@@ -6,6 +6,7 @@ import logging
 import math
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from transformers import PreTrainedModel
 from brahma.core.config import Config
 from brahma.core.config.sections import EVAL_STEPS
 from brahma.core.errors import RunError
-from brahma.core.runs import RunDirectory
+from brahma.core.runs import Run, RunDirectory, Status, write_json
 from brahma.data.order import ORDER_VERSION
 from brahma.data.packs import Packs
 from brahma.evaluation.losses import evaluate_packs
@@ -71,11 +72,25 @@ class Progress:
             setattr(self, name, state[name])
 
 
+@dataclass(frozen=True)
+class Ending:
+    """How an attempt ended that nothing cut short.
+
+    Attributes:
+        status: `finished`; `interrupted` where it was paused.
+        message: for the run's state.
+    """
+
+    status: Status
+    message: str = ""
+
+
 class Session:
     """Runs the steps that are left.
 
     Args:
         stepper: one step.
+        until_step: pause after this step; None: to the end.
         validation: packs to evaluate on; None: no evaluation.
         fixed_state: what stands in every `trainer_state.json` of the run besides the progress.
         stored: what a checkpoint keeps of the model.
@@ -101,6 +116,7 @@ class Session:
         stored: Stored,
         flops_per_token: float,
         peak_flops: float,
+        until_step: int | None = None,
     ) -> None:
         self._config = config
         self._training = config.training
@@ -110,6 +126,7 @@ class Session:
         self._stepper = stepper
         self._clock = stepper.clock
         self._plan = stepper.plan
+        self._until = min(until_step or self._plan.total_steps, self._plan.total_steps)
         self._validation = validation
         self._progress = progress
         self._writer = writer
@@ -133,8 +150,8 @@ class Session:
         told = directory.read_state()
         self._seconds_before = told.seconds if told else 0.0
 
-    def run(self) -> None:
-        """All steps to the end, or to the step at which the run was asked to stop.
+    def run(self) -> Ending:
+        """All steps to the end or the pause, or to the step at which the run was asked to stop.
 
         Raises:
             KeyboardInterrupt, SystemExit: it was asked to stop; the checkpoint is written.
@@ -145,7 +162,7 @@ class Session:
         best = {"best": self.best_name(), "best_loss": progress.best_loss}
         self._tell(status="running", step=progress.step, total_steps=total, message="", **best)
         self._display.begin(self._directory.name, progress.step, total)
-        while progress.step < total and self._interrupts.signal is None:
+        while progress.step < self._until and self._interrupts.signal is None:
             result = self._stepper.step(progress.step)
             progress.add(result)
             self._display.step(progress.step)
@@ -156,6 +173,8 @@ class Session:
             self._writer.wait(self._while_waiting)
         if self._interrupts.signal is not None and (progress.step < total or self._writer.blocked):
             self._stop()
+        if progress.step < total:
+            return self._pause()
         self._tell()
         self._display.end()
         report = self._report(progress.tokens - started)
@@ -164,6 +183,7 @@ class Session:
         if self.best_name() is not None:
             folder = self._directory.checkpoints / str(self.best_name())
             self._display.note(f"best checkpoint: {folder} (eval loss {progress.best_loss:.3f})")
+        return Ending("finished")
 
     def _after_step(self, result: StepResult, *, last: bool) -> None:
         training, step = self._training, self._progress.step
@@ -322,6 +342,30 @@ class Session:
                 self._buffers[f"{kind}/{name}"] = buffer
             copies[name] = buffer.copy_(tensor.detach())
         return copies
+
+    def _pause(self) -> Ending:
+        """Save, measure, and leave the rest of the steps to a resume.
+
+        What is measured goes beside the metrics and decides nothing of the run, which goes on as if it had
+        not been paused.
+        """
+        step = self._progress.step
+        self.save()
+        with self._clock("checkpoint"):
+            self._writer.wait(self._while_waiting)
+        if self._interrupts.signal is not None:
+            self._stop()
+        with self._clock("evaluation"):
+            figures = self._evaluate(full=True) if self._validation is not None else {}
+        noted = {**Run(self._directory).pauses, step: figures}
+        write_json(self._directory.pauses, {str(step): noted[step] for step in sorted(noted)})
+        ending = Ending("interrupted", f"paused at step {step}")
+        self._tell(status=ending.status, step=step, message=ending.message)
+        self._display.end()
+        self._display.note(f"{ending.message} of {self._plan.total_steps}; --resume auto goes on from there")
+        _log.info("%s  %s", ending.message, _readable(figures))
+        self._interrupts.leave()
+        return ending
 
     def _stop(self) -> None:
         assert self._interrupts.signal is not None

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, Unpack
 from brahma.core.config import Config, ResolvedConfig, load_config, resolve_config, sectioned
 from brahma.core.config.choices import check_choices
 from brahma.core.config.files import check_files
-from brahma.core.errors import RunError
+from brahma.core.errors import ConfigError, RunError
 from brahma.core.presets import PRESETS
 from brahma.core.progress import progress
 from brahma.core.runs import Run, RunDirectory, create_run, latest_run
@@ -103,18 +103,28 @@ class Trainer:
         """The rows to train on."""
         return self._rows
 
-    def fit(self, *, resume: Resume | str | Path = "never") -> Run:
-        """Train to the end.
+    def fit(self, *, resume: Resume | str | Path = "never", until_step: int | None = None) -> Run:
+        """Train to the end, or to a pause.
 
         Args:
             resume: `never` starts a new run; `auto` goes on with the run of this name (or the newest of this
                 default name) if there is one, and starts one if not; a path or name goes on with that run.
                 A run that is finished is returned as it is.
+            until_step: pause when this step (from 1) is done, with a checkpoint; the learning rate and the
+                order of the data are those of the whole length. The status is then `interrupted`, and
+                `Run.pauses[until_step]` holds what was measured there: all validation data and all tasks.
+                To resume the run gives the metrics and the weights, bit for bit, of one that was never
+                paused. None, or a step past the end: train to the end. A run that has paused there, or has
+                gone past it, is returned as it is.
 
         Raises:
             BrahmaError: what is wrong, where and what to do; nothing that was saved is lost.
             KeyboardInterrupt, SystemExit: it was asked to stop; a checkpoint is written.
         """
+        if until_step is not None and until_step < 1:
+            raise ConfigError(
+                "the first step is 1", where=f"until_step {until_step}", hint="a step from 1 on"
+            )
         check_choices(self._resolved)
         with progress("loading torch and transformers"):
             from brahma.train.attempt import Attempt
@@ -126,18 +136,15 @@ class Trainer:
         directory = self._claim(resume)
         with directory.lock():
             changed = pin_configuration(directory, self._resolved)
-            state = directory.read_state()
-            if state is not None and state.status == "finished":
+            if done := _nothing_left(directory, until_step):
                 with open_display() as display:
-                    display.note(
-                        f"run {directory.name} is finished at step {state.step}: nothing is left to do"
-                    )
+                    display.note(done)
             else:
                 notices = [
                     f"{key} has changed since the run began: the last bits may differ" for key in changed
                 ]
                 sources = Sources(self._spec, self._rows, self._validation)
-                Attempt(self._resolved, sources, directory).run(notices)
+                Attempt(self._resolved, sources, directory, until_step).run(notices)
         return Run(directory)
 
     if not TYPE_CHECKING:  # a checker knows the attributes, and should miss the others
@@ -184,6 +191,19 @@ class Trainer:
         if training.gradient_accumulation_steps > 1:
             yield "gradient_accumulation_steps", training.gradient_accumulation_steps
         yield "seq_length", self.config.data.seq_length
+
+
+def _nothing_left(directory: RunDirectory, until_step: int | None) -> str:
+    """Why a run has nothing left to do; empty where it has."""
+    state, run = directory.read_state(), Run(directory)
+    if state is not None and state.status == "finished":
+        return f"run {directory.name} is finished at step {state.step}: nothing is left to do"
+    steps = [int(folder.name.removeprefix("checkpoint-")) for folder in run.checkpoints]
+    if until_step is None or not steps or steps[-1] < until_step:
+        return ""
+    if steps[-1] == until_step and until_step not in run.pauses:
+        return ""
+    return f"run {directory.name} is at step {steps[-1]} already: nothing is left to do until {until_step}"
 
 
 def _specification(model: ModelSpec | str | Path | Mapping[str, Any]) -> ModelSpec:

@@ -35,6 +35,8 @@ class RunState:
         loss: the last training loss.
         best: name of the best checkpoint's folder.
         best_loss: its evaluation loss.
+        best_metric: what it is the best by, as `evaluation.metric` has it.
+        best_value: its value of that metric.
         seconds: training time up to the last word, all attempts together.
         message: one line for people: why it failed, what it waits for.
     """
@@ -47,8 +49,15 @@ class RunState:
     loss: float | None = None
     best: str | None = None
     best_loss: float | None = None
+    best_metric: str = "loss"
+    best_value: float | None = None
     seconds: float = 0.0
     message: str = ""
+
+    @property
+    def best_evaluation(self) -> float | None:
+        """Value of `best_metric` at the best checkpoint; None when nothing was evaluated."""
+        return self.best_loss if self.best_value is None else self.best_value
 
 
 @dataclass(frozen=True)
@@ -91,6 +100,11 @@ class RunDirectory:
     def superseded(self) -> Path:
         """Rows of `metrics.jsonl` that a resume went back behind."""
         return self.root / "metrics.superseded.jsonl"
+
+    @property
+    def pauses(self) -> Path:
+        """What was measured where the run was paused, by step (`Run.pauses`)."""
+        return self.root / "pauses.json"
 
     @property
     def checkpoints(self) -> Path:

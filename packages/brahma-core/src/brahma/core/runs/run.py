@@ -122,7 +122,9 @@ class Run:
 
     @property
     def best(self) -> Path:
-        """The checkpoint with the lowest evaluation loss; the newest one when nothing was evaluated.
+        """The checkpoint that is best by the run's `evaluation.metric`, the loss unless it says other.
+
+        The newest one when nothing was evaluated.
 
         Raises:
             RunError: the run has no checkpoint.
@@ -186,6 +188,22 @@ class Run:
     def metrics(self) -> list[dict[str, Any]]:
         """The rows of `metrics.jsonl`, oldest first; see `read_metrics`."""
         return read_metrics(self._paths.metrics)
+
+    @property
+    def pauses(self) -> dict[int, dict[str, float | None]]:
+        """What was measured at each step at which the run was paused (`Trainer.fit(until_step=…)`).
+
+            run.pauses[500]["eval/loss"]
+
+        The whole validation set and all tasks, under the keys of `metrics()`; None: no finite number. They
+        stand beside the metrics, which are those of a run that was never paused.
+
+        Raises:
+            RunError: the file cannot be read.
+        """
+        if not self._paths.pauses.exists():
+            return {}
+        return {int(step): figures for step, figures in read_object(self._paths.pauses).items()}
 
     def to_pandas(self) -> pd.DataFrame:
         """The metrics as a table: a row for each step, a column for each metric.
