@@ -177,8 +177,8 @@ class MetricEntry(Entry):
     LossTotals hold the summed loss, tokens and bytes of an evaluation. NaN where they do not tell, such as of
     no token or no byte: it raises nothing.
 
-    An Answer (`brahma.evaluation.custom.answers`) holds what the model wrote and at least one reference. Their
-    order means nothing. The metric is asked of each answer alone, too; one whose value is not the mean of
+    An Answer (`brahma.evaluation.custom.answers`) holds what the model wrote and at least one reference.
+    Their order means nothing. The metric is asked of each answer alone, too; one whose value is not the mean of
     these is asked of 100 resamples besides, for its standard error.
 
     Attributes:
@@ -207,7 +207,7 @@ class ExecutorEntry(Entry):
 
 @dataclass(frozen=True, kw_only=True)
 class SamplerEntry(Entry):
-    """Chooses the values of a search's next trial. target: `(seed: int, options) -> optuna.samplers.BaseSampler`.
+    """Chooses the values of a search's next trial. target: `(seed: int, options) -> BaseSampler` of optuna.
 
     It is made anew for each trial, with a seed of the trial's own, and asked once, on a study that holds all
     trials before: paused and stopped ones as PRUNED with the values they had, failed ones as PRUNED without.
@@ -225,8 +225,8 @@ class SamplerEntry(Entry):
 class ObjectiveEntry(Entry):
     """What a search may optimise beside metrics. target: `(run: Run, options) -> float`.
 
-    The run has trained as far as it goes, or to where it is compared with others; its files tell all. NaN where
-    they do not, such as of a run without an evaluation.
+    The run has trained as far as it goes, or to where it is compared with others; its files tell all. NaN
+    where they do not, such as of a run without an evaluation.
 
     Attributes:
         direction: whether less or more is better.

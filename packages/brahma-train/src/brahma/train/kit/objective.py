@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import math
 import shutil
 from collections.abc import Callable
+from contextlib import redirect_stderr
 from pathlib import Path
 from typing import Any, cast
 
@@ -91,7 +93,7 @@ def _run(subject: Subject) -> Run:
         "intermediate_size": 32,
         "tie_word_embeddings": True,
     }
-    return Trainer(
+    trainer = Trainer(
         ModelSpec.from_config(shape),
         data,
         validation=0.2,
@@ -105,7 +107,9 @@ def _run(subject: Subject) -> Run:
         eval_steps=4,
         trackers=[],
         output_dir=subject.folder,
-    ).fit()
+    )
+    with redirect_stderr(io.StringIO()):  # its display
+        return trainer.fit()
 
 
 CHECKS = (

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import copy
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, cast
 
 from brahma.core.entries import SamplerEntry
@@ -15,12 +16,12 @@ if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
     from optuna.trial import FrozenTrial
 
-_TRIALS = 14
-"""More than samplers commonly draw before they learn."""
+_TRIALS = 24
+"""Half of them are whole: more than samplers commonly draw before they learn."""
 
 
 def gives_values_in_the_space(subject: Subject) -> None:
-    """Each parameter has a value of its range and type, from the first trial to those that are learnt from."""
+    """Each parameter has a value of its range and type, from the first trial to the last."""
     space = _space(subject)
     for number, trial in enumerate(_searched(subject, _TRIALS)):
         for name, distribution in space.items():
@@ -75,7 +76,8 @@ def leaves_trials_alone(subject: Subject) -> None:
     trials = _searched(subject, _TRIALS)
     study = _study(subject, 7, trials)
     before = [_plain(trial) for trial in study.get_trials(deepcopy=True)]
-    study.ask(_space(subject))
+    with _unlogged():
+        study.ask(_space(subject))
     after = [_plain(trial) for trial in study.get_trials(deepcopy=True)]
     changed = [number for number, was in enumerate(before) if was != after[number]]
     expect(not changed, f"it changes trial {changed[0] if changed else ''}")
@@ -83,7 +85,7 @@ def leaves_trials_alone(subject: Subject) -> None:
 
 
 def _searched(subject: Subject, count: int) -> list[FrozenTrial]:
-    """Trials as a search has them, one after the other; of each four, two are whole, one paused, one failed."""
+    """Trials as a search has them, one by one; of each four, two are whole, one paused, one failed."""
     from optuna.trial import TrialState
 
     trials: list[FrozenTrial] = []
@@ -101,21 +103,32 @@ def _searched(subject: Subject, count: int) -> list[FrozenTrial]:
 
 
 def _asked(subject: Subject, seed: int, trials: Sequence[FrozenTrial]) -> dict[str, Any]:
-    return dict(_study(subject, seed, trials).ask(_space(subject)).params)
+    with _unlogged():
+        return dict(_study(subject, seed, trials).ask(_space(subject)).params)
 
 
 def _study(subject: Subject, seed: int, trials: Sequence[FrozenTrial]) -> Any:
     with needs("brahma-train[search]", "a sampler"):
         import optuna
 
-    verbosity = optuna.logging.get_verbosity()
-    optuna.logging.set_verbosity(optuna.logging.CRITICAL)
-    try:
+    with _unlogged():
         study = optuna.create_study(sampler=subject.load()(seed, subject.options))
         study.add_trials(copy.deepcopy(list(trials)))
-    finally:
-        optuna.logging.set_verbosity(verbosity)
     return study
+
+
+@contextmanager
+def _unlogged() -> Iterator[None]:
+    """optuna tells of each study, and of packages that would make it faster."""
+    with needs("brahma-train[search]", "a sampler"):
+        from optuna import logging
+
+    verbosity = logging.get_verbosity()
+    logging.set_verbosity(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logging.set_verbosity(verbosity)
 
 
 def _space(subject: Subject) -> dict[str, BaseDistribution]:

@@ -1,12 +1,14 @@
 """The samplers built in: those of optuna that need nothing but the trials before. Imports optuna on use.
 
-Not among them: those that keep a state in their study (grid, CMA-ES, NSGA-II), as a search's next trial follows
-from its trials alone.
+Not among them: those that keep a state in their study (grid, CMA-ES, NSGA-II), as a search's next trial
+follows from its trials alone.
 """
 
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
@@ -77,7 +79,8 @@ def brute_force(seed: int, options: None) -> BaseSampler:
     with needs(_EXTRA, _PURPOSE):
         from optuna.samplers import BruteForceSampler
 
-    return BruteForceSampler(seed=_fitting(seed))
+    with _experiment():
+        return BruteForceSampler(seed=_fitting(seed))
 
 
 def qmc(seed: int, options: None) -> BaseSampler:
@@ -96,11 +99,18 @@ def qmc(seed: int, options: None) -> BaseSampler:
                 values = super().sample_relative(study, trial, search_space)
             return values
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # that it is experimental: since optuna 3.0
+    with _experiment():
         return TrialsOwnPoint(
             seed=_fitting(seed), warn_asynchronous_seeding=False, warn_independent_sampling=False
         )
+
+
+@contextmanager
+def _experiment() -> Iterator[None]:
+    """Without the warning that a sampler is experimental, which it has been since optuna 3."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
 def _fitting(seed: int) -> int:
