@@ -178,8 +178,8 @@ class MetricEntry(Entry):
     no token or no byte: it raises nothing.
 
     An Answer (`brahma.evaluation.custom.answers`) holds what the model wrote and at least one reference.
-    Their order means nothing. The metric is asked of each answer alone, too; one whose value is not the mean of
-    these is asked of 100 resamples besides, for its standard error.
+    Their order means nothing. The metric is asked of each answer alone, too; one whose value is not the mean
+    of these is asked of 100 resamples besides, for its standard error.
 
     Attributes:
         of: `totals` are computed in every evaluation, `answers` where the metric is asked for by name.

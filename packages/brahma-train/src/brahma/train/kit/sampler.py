@@ -147,7 +147,8 @@ def _space(subject: Subject) -> dict[str, BaseDistribution]:
 
 def _value(params: Mapping[str, Any]) -> float:
     """A loss that some points make smaller."""
-    return 3.0 + abs(params.get("lr", 0.001) - 0.001) * 100 + params["dropout"] + params["batch_size"] / 100
+    far = 100 * abs(float(params.get("lr", 0.001)) - 0.001)
+    return 3.0 + far + float(params["dropout"]) + int(params["batch_size"]) / 100
 
 
 def _trial(subject: Subject, params: Mapping[str, Any], state: Any, seen: Mapping[int, float]) -> FrozenTrial:
