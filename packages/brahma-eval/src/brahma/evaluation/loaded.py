@@ -90,6 +90,20 @@ class LoadedModel:
         """Whether files of one lie in the model's folder."""
         return any(Path(self._source).glob("tokenizer*"))
 
+    @property
+    def source(self) -> str:
+        """What libraries can load: a folder, a hub id, or the folder of the hub's copy.
+
+        Raises:
+            ModelError: there is no such model, or nobody answers.
+        """
+        return self._source
+
+    @property
+    def is_given(self) -> bool:
+        """Whether the model was in memory already, see `from_model`."""
+        return "_device" not in self.__dict__
+
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._description})"
 

@@ -53,18 +53,38 @@ class TaskResult:
 
     Attributes:
         version: of the task; figures of two versions must not be compared.
-        examples: how many were scored; of_examples: how many the task has.
+        num_fewshot: solved examples before each question; None for a group whose tasks differ in it.
+        examples: how many were scored; of_examples: how many the task has. 0 where a plugin does not say.
         figures: `acc`, `acc_norm`, …; with a filter of its own `exact_match,strict-match`.
         samples: empty for groups, and where they were not asked for.
     """
 
     name: str
     version: str
-    num_fewshot: int
+    num_fewshot: int | None
     examples: int
     of_examples: int
     figures: Mapping[str, Figure]
     samples: tuple[Sample, ...] = ()
+
+
+@dataclass(frozen=True)
+class Effort:
+    """What an evaluation took.
+
+    Attributes:
+        requests: what the tasks asked of the model, each different one once.
+        remembered: of these, how many an earlier evaluation had answered.
+        truncated: of these, longer than the model's context: cut from the left, as lm-eval does.
+        max_length: that context, in tokens; 0 where nothing was cut.
+        seconds: wall time, loading included.
+    """
+
+    requests: int = 0
+    remembered: int = 0
+    truncated: int = 0
+    max_length: int = 0
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -77,11 +97,15 @@ class TaskResults(Mapping[str, Mapping[str, float]]):
         tasks: each task that was run, those of groups among them.
         groups: means over tasks, by the group's name.
         document: all of it in lm-eval's own layout, for `to_dict`.
+        effort: requests and time.
+        notes: what the user should know, a sentence each.
     """
 
     tasks: Mapping[str, TaskResult]
     groups: Mapping[str, TaskResult] = field(default_factory=dict)
     document: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    effort: Effort = field(default_factory=Effort)
+    notes: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """As lm-eval writes its results: `results`, `groups`, `configs`, `versions`, `n-shot`, …"""

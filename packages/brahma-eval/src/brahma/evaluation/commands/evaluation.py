@@ -1,0 +1,183 @@
+"""What `brahma evaluate` does with each model, and what it shows."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import click
+
+from brahma.core.console import has_colour, print_table, print_warning
+from brahma.core.errors import RunError
+from brahma.core.layout import columns_of, folded
+from brahma.evaluation.evaluator import Evaluator
+
+if TYPE_CHECKING:
+    from brahma.evaluation.harness.results import TaskResults
+    from brahma.evaluation.results import Results
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """What was typed."""
+
+    models: tuple[str, ...]
+    tasks: tuple[str, ...]
+    data: str | None
+    data_dir: Path | None
+    limit: int | None
+    num_fewshot: int | None
+    batch_size: int | Literal["auto"]
+    output: Path | None
+    samples: Path | None
+    chat_template: bool | str
+    system: str | None
+    device: str
+    dtype: str | None
+    trust_remote_code: bool
+    seed: int | None
+    no_cache: bool
+    include_path: Path | None
+    allow_code: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A model and what was found; None: not asked for."""
+
+    name: str
+    evaluator: Evaluator
+    tasks: TaskResults | None = None
+    data: Results | None = None
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """All of it in lm-eval's layout; what is ours under `brahma`."""
+        document = self.tasks.to_dict() if self.tasks is not None else {"model_name": self.name}
+        if self.data is not None:
+            document["brahma"] = {**document.get("brahma", {}), "data": dict(self.data)}
+        return document
+
+
+def run(request: Request, *, as_json: bool) -> None:
+    """Measure each model, show it, and write what is to be written."""
+    from brahma.evaluation.harness.writing import check_writable, json_text, write_results
+
+    if request.output is not None:
+        check_writable(request.output)
+    if request.samples is not None:
+        check_writable(request.samples, is_folder=True)
+    evaluators = [  # all are looked for before one is measured
+        Evaluator(
+            name,
+            device=request.device,
+            dtype=request.dtype,
+            batch_size=request.batch_size,
+            trust_remote_code=request.trust_remote_code,
+        )
+        for name in request.models
+    ]
+    found = []
+    for name, evaluator in zip(request.models, evaluators, strict=True):
+        measured = measure(name, evaluator, request)
+        found.append(measured)
+        if not as_json:
+            show(measured, with_name=len(evaluators) > 1)
+        keep(measured, request, several=len(evaluators) > 1)
+    whole = _whole(found)
+    if as_json:
+        click.echo(json_text(whole))
+    if request.output is not None:
+        write_results(whole, request.output)
+        click.echo(f"results: {request.output}", err=True)
+
+
+def measure(name: str, evaluator: Evaluator, request: Request) -> Measured:
+    """Named tasks first: their names are checked before anything is loaded."""
+    tasks = _run_tasks(evaluator, request) if request.tasks else None
+    data = evaluator.evaluate_custom(request.data) if request.data is not None else None
+    return Measured(name, evaluator, tasks, data)
+
+
+def _run_tasks(evaluator: Evaluator, request: Request) -> TaskResults:
+    return evaluator.evaluate(
+        request.tasks,
+        limit=request.limit,
+        num_fewshot=request.num_fewshot,
+        data_dir=request.data_dir,
+        chat_template=request.chat_template,
+        system_instruction=request.system,
+        include_path=request.include_path,
+        allow_code=request.allow_code,
+        cache=not request.no_cache,
+        seed=request.seed,
+    )
+
+
+def show(measured: Measured, *, with_name: bool) -> None:
+    """The tables on stdout; what it took on stderr."""
+    if with_name:
+        click.echo(f"\n{measured.name}")
+    if measured.tasks is not None:
+        from brahma.evaluation.harness.report import summary, table
+
+        for line in table(measured.tasks, columns_of(sys.stdout), colour=has_colour(sys.stdout)):
+            click.echo(line)
+        for line in summary(measured.tasks):
+            for part in folded(line, columns_of(sys.stderr) or sys.maxsize):
+                click.echo(part, err=True)
+    if measured.data is not None:
+        print_table(("figure", "value"), [(key, _number(value)) for key, value in measured.data.items()])
+
+
+def _number(value: float) -> str:
+    return f"{value:,}" if isinstance(value, int) else f"{value:.4f}"
+
+
+def keep(measured: Measured, request: Request, *, several: bool) -> None:
+    """Each example's record, and a line in the metrics of the model's run."""
+    if measured.tasks is None:
+        return
+    from brahma.evaluation.harness.document import sanitized
+    from brahma.evaluation.harness.recording import record
+    from brahma.evaluation.harness.writing import write_samples
+
+    if request.samples is not None:
+        folder = request.samples / sanitized(measured.name) if several else request.samples
+        written = write_samples(measured.document, folder)
+        click.echo(f"samples: {len(written)} files in {folder}", err=True)
+    try:
+        if (metrics := record(measured.tasks, measured.evaluator.model_path)) is not None:
+            click.echo(f"added to {metrics}", err=True)
+    except RunError as error:
+        print_warning(f"nothing is added to the metrics of the run: {error.message}")
+
+
+def _whole(found: Sequence[Measured]) -> dict[str, Any]:
+    """The document of one model; of several, each by its name."""
+    if len(found) == 1:
+        return found[0].document
+    return {"models": {each.name: without_samples(each.document) for each in found}}
+
+
+def without_samples(document: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in document.items() if key != "samples"}
+
+
+def print_tasks(pattern: str | None, include_path: Path | None) -> None:
+    """Names, and what each one is."""
+    print_table(("task", "kind", "of"), list(_listed(pattern, include_path)))
+
+
+def _listed(pattern: str | None, include_path: Path | None) -> Iterator[tuple[str, str, str]]:
+    from brahma.core.plugins import get_plugins
+    from brahma.evaluation.harness.registry import list_tasks
+
+    for name, entry in get_plugins().entries("task").items():
+        if pattern is None or pattern.strip("*") in name:
+            yield name, "plugin", entry.summary
+    for each in list_tasks(pattern, include_path=include_path):
+        yield each.name, each.kind, each.output_type or f"{len(each.members)} tasks"

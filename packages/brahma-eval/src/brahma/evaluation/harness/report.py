@@ -1,0 +1,134 @@
+"""What tasks gave, for people: a table, or where that is too wide for the terminal, a list."""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from brahma.core.layout import folded
+from brahma.core.sizes import duration
+from brahma.evaluation.harness.results import Figure, TaskResult, TaskResults
+
+_INDENT = "  "
+_ARROWS = {True: "↑", False: "↓", None: ""}
+_HEADERS = ("task", "version", "shots", "examples", "figure", "", "value", "error")
+_RIGHT = ("shots", "examples", "value", "error")
+_UNLIMITED = 10_000  # columns of what is no terminal
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """A task or group in the report.
+
+    Attributes:
+        depth: groups that it is shown below.
+    """
+
+    found: TaskResult
+    depth: int
+    is_group: bool
+
+    @property
+    def label(self) -> str:
+        return _INDENT * self.depth + self.found.name
+
+    @property
+    def shots(self) -> str:
+        return "" if self.found.num_fewshot is None else str(self.found.num_fewshot)
+
+    @property
+    def examples(self) -> str:
+        """`200 of 10,042`; empty where a plugin does not say."""
+        found = self.found
+        if not found.examples:
+            return ""
+        return f"{found.examples:,}" + (
+            "" if found.examples == found.of_examples else f" of {found.of_examples:,}"
+        )
+
+
+def table(results: TaskResults, columns: int | None = None, *, colour: bool = False) -> list[str]:
+    """The lines of the table: tasks, their figures and errors; tasks of a group stand below it.
+
+    Args:
+        columns: of the terminal; None: a row is a line, whatever its length.
+        colour: with escapes that show groups in bold.
+    """
+    entries = list(_entries(results))
+    lines = _table(entries, colour)
+    if columns is None or max(map(len, _table(entries, colour=False))) <= columns:
+        return lines
+    return [line for entry in entries for line in _listed(entry, columns)]
+
+
+def summary(results: TaskResults) -> Iterator[str]:
+    """What it took, and what should be known of it."""
+    effort = results.effort
+    if effort.requests:
+        kept = f", {effort.remembered:,} of them answered before" if effort.remembered else ""
+        yield f"{effort.requests:,} requests{kept}, in {duration(effort.seconds)}"
+    if effort.truncated:
+        context = f"the model's context of {effort.max_length:,} tokens"
+        yield f"{effort.truncated:,} of them were longer than {context}: cut from the left, as lm-eval does"
+    yield from results.notes
+
+
+def _entries(results: TaskResults) -> Iterator[_Entry]:
+    subtasks: Mapping[str, Sequence[str]] = results.document.get("group_subtasks", {})
+    below = {child for children in subtasks.values() for child in children}
+    for name in dict.fromkeys((*subtasks, *results.tasks)):
+        if name not in below:
+            yield from _with_children(results, name, subtasks, depth=0)
+
+
+def _with_children(
+    results: TaskResults, name: str, subtasks: Mapping[str, Sequence[str]], depth: int
+) -> Iterator[_Entry]:
+    found = results.groups.get(name) or results.tasks.get(name)
+    if found is not None:
+        yield _Entry(found, depth, is_group=name in results.groups)
+    for child in subtasks.get(name, ()):
+        yield from _with_children(results, child, subtasks, depth + (found is not None))
+
+
+def _table(entries: Sequence[_Entry], colour: bool) -> list[str]:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    drawn = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    for header in _HEADERS:
+        drawn.add_column(header, justify="right" if header in _RIGHT else "left", no_wrap=True)
+    for entry in entries:
+        head = (entry.label, entry.found.version, entry.shots, entry.examples)
+        for number, (name, figure) in enumerate(entry.found.figures.items()):
+            cells = (*(head if number == 0 else ("",) * len(head)), name, *_cells(figure))
+            drawn.add_row(*map(Text, cells), style="bold" if entry.is_group else None)
+    file = io.StringIO()
+    Console(
+        file=file, width=_UNLIMITED, force_terminal=colour, no_color=not colour, legacy_windows=False
+    ).print(drawn)
+    return [line.rstrip() for line in file.getvalue().splitlines()]
+
+
+def _listed(entry: _Entry, columns: int) -> Iterator[str]:
+    """A task in lines of its own, for a terminal that is too narrow for the table."""
+    facts = (
+        ("version ", entry.found.version, ""),
+        ("", entry.shots, " shots"),
+        ("", entry.examples, " examples"),
+    )
+    told = ", ".join(before + fact + after for before, fact, after in facts if fact)
+    indent = _INDENT * entry.depth
+    yield from folded(f"{entry.label}  {told}", columns)
+    for name, figure in entry.found.figures.items():
+        arrow, value, error = _cells(figure)
+        yield f"{indent}    {name} {arrow} {value} {error}".rstrip()
+
+
+def _cells(figure: Figure) -> tuple[str, str, str]:
+    """Which way is better, the value, and its error."""
+    error = "" if figure.stderr is None or math.isnan(figure.stderr) else f"± {figure.stderr:.4f}"
+    return _ARROWS[figure.higher_is_better], f"{figure.value:.4f}", error

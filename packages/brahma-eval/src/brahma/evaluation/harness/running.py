@@ -1,0 +1,98 @@
+"""Named tasks run with lm-eval on a model of ours."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any
+
+from brahma.core.extras import needs
+from brahma.core.progress import progress
+from brahma.evaluation.harness.options import TaskOptions
+from brahma.evaluation.harness.quiet import one_process, own_random_numbers, quiet_libraries
+from brahma.evaluation.harness.results import Effort, TaskResults
+
+if TYPE_CHECKING:
+    from brahma.evaluation.evaluator import Evaluator
+    from brahma.evaluation.harness.remembering import RememberingLM
+
+BOOTSTRAPS = 1000
+"""Resamples for standard errors that have no formula, such as a median's. lm-eval takes 100,000, which
+changes the error's second digit."""
+
+
+def run_tasks(evaluator: Evaluator, names: Sequence[str], options: TaskOptions) -> TaskResults:
+    """Run tasks and groups by their names in lm-eval.
+
+    Nothing of the model is loaded before all names and data are found, and no weights are where every
+    response is kept from before. The caller's random numbers are left alone.
+
+    Raises:
+        ConfigError: an unknown name.
+        DataError: data that is not there, or not as the task needs it.
+        TemplateError: a chat template is asked for, and the tokenizer has none.
+        ModelError: the model cannot be loaded, or cannot do what a task asks for.
+        MissingDependencyError: lm-eval is not installed.
+    """
+    began = time.monotonic()
+    with ExitStack() as stack:
+        with progress("loading lm-eval"), needs("brahma-eval[tasks]", "evaluating named tasks"):
+            import lm_eval.evaluator
+        from brahma.evaluation.harness.asking import asking
+        from brahma.evaluation.harness.document import complete
+        from brahma.evaluation.harness.loading import load_tasks
+        from brahma.evaluation.harness.translation import group_results, task_results
+
+        stack.enter_context(quiet_libraries())
+        loaded = load_tasks(
+            names,
+            data_dir=options.data_dir,
+            include_path=options.include_path,
+            num_fewshot=options.num_fewshot,
+            allow_code=options.allow_code,
+            seed=options.seeds[3],
+        )
+        model = stack.enter_context(asking(evaluator, options))
+        stack.enter_context(one_process())
+        stack.enter_context(own_random_numbers(*options.seeds[:3]))
+        document = lm_eval.evaluator.evaluate(
+            model,
+            loaded.task_dict,
+            limit=options.limit,
+            bootstrap_iters=BOOTSTRAPS,
+            log_samples=True,
+            system_instruction=options.system_instruction,
+            apply_chat_template=bool(options.chat_template),
+            fewshot_as_multiturn=bool(options.chat_template),
+            confirm_run_unsafe_code=loaded.runs_code,
+        )
+        found = task_results(document, loaded.tasks, with_samples=options.log_samples)
+        effort = _effort(model, time.monotonic() - began)
+        return TaskResults(
+            tasks=found,
+            groups=group_results(document, found),
+            document=complete(document, evaluator, options, effort, bootstraps=BOOTSTRAPS),
+            effort=effort,
+            notes=(*loaded.notes, *_kept_fewshot(loaded.tasks, options)),
+        )
+
+
+def _kept_fewshot(tasks: Mapping[str, Any], options: TaskOptions) -> list[str]:
+    """What became of an order for few-shot examples, where it is not what was ordered."""
+    if not options.num_fewshot:
+        return []
+    kept = [name for name, task in tasks.items() if task.get_config("num_fewshot") == 0]
+    if not kept:
+        return []
+    return [f"no examples before the questions of {', '.join(kept)}: the task fixes that, in lm-eval too"]
+
+
+def _effort(model: RememberingLM, seconds: float) -> Effort:
+    return Effort(
+        requests=model.requests,
+        remembered=model.remembered,
+        truncated=model.truncated,
+        max_length=model.max_length,
+        seconds=seconds,
+    )
