@@ -8,8 +8,14 @@ any epoch is found in O(1) time and memory, on any process, without state.
 
 from __future__ import annotations
 
+import math
+from typing import TYPE_CHECKING
+
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from brahma.core.config import TrainingSection
 
 ORDER_VERSION = 1
 """Stands in every checkpoint; raised when the same seed would give another order."""
@@ -91,3 +97,17 @@ class Order:
             inside = np.arange(max(start, begin), min(stop, begin + size), dtype=np.int64) - begin
             pieces.append(permute(inside, size, seed=self.seed, epoch=epoch))
         return np.concatenate(pieces)
+
+
+def end_of_run(training: TrainingSection, num_packs: int, steps: int | None, global_batch_size: int) -> int:
+    """The position at which a run ends: the end of its last epoch, or of its last step if steps are counted.
+
+    Args:
+        num_packs: N, of an epoch.
+        steps: of the whole run, if it was begun; None: what `training` says.
+        global_batch_size: packs of a step.
+    """
+    steps = steps or training.max_steps
+    if steps is not None and (training.max_steps is not None or training.max_minutes is not None):
+        return steps * global_batch_size
+    return math.ceil(training.epochs * num_packs)

@@ -148,7 +148,7 @@ class Packs:
             indices: pack numbers, [B].
             pad_to: slots to fill the batch up to, for shapes that never change (B × seq_length holds any).
         """
-        segments = self._segments_of(np.asarray(indices, np.int64))
+        segments = self.segments_of(np.asarray(indices, np.int64))
         lengths = segments["length"].astype(np.int64)
         inputs, labels = self._gather(segments["shard"], spread(segments["start"], lengths), lengths)
         batch = make_batch(inputs, labels, lengths)
@@ -159,13 +159,22 @@ class Packs:
     def rows(self, index: int) -> list[RowRef]:
         """The rows behind a pack, in the order of its segments."""
         return [
-            self._row(int(shard), int(start))
-            for shard, start, _ in self._segments_of(np.array([index], np.int64)).tolist()
+            self.row(int(shard), int(start))
+            for shard, start, _ in self.segments_of(np.array([index], np.int64)).tolist()
         ]
 
-    def _segments_of(self, packs: NDArray[np.int64]) -> NDArray[Any]:
+    def tokens(self, shard: int, start: int, stop: int) -> NDArray[np.integer[Any]]:
+        """The token ids `[start, stop)` of a shard, as segments number them."""
+        return self._shard(shard).tokens[start:stop]
+
+    def segments_of(self, packs: NDArray[np.int64]) -> NDArray[Any]:
+        """The segments of these packs, SEGMENT, pack after pack."""
         begins = self.offsets[packs]
         return self.segments[spread(begins, self.offsets[packs + 1] - begins)]
+
+    def documents_of(self, shard: int, tokens: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The numbers of the shard's documents that these tokens belong to, [len(tokens)]."""
+        return np.searchsorted(self._shard(shard).starts, tokens, side="right") - 1
 
     def _gather(
         self, shards: NDArray[np.int32], tokens: NDArray[np.int64], lengths: NDArray[np.int64]
@@ -184,9 +193,10 @@ class Packs:
             )
         return inputs, labels
 
-    def _row(self, number: int, start: int) -> RowRef:
+    def row(self, number: int, token: int) -> RowRef:
+        """The row that a token of a shard comes from."""
         shard = self._shard(number)
-        document = shard.find(start)
+        document = shard.find(token)
         record = shard.documents[document]
         source = int(record["source"]) if number == len(self._paths) else number
         return RowRef(self._paths[source], int(record["line"]), int(record["offset"]), int(record["row"]))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -11,7 +10,7 @@ from numpy.typing import NDArray
 
 from brahma.core.config import TrainingSection
 from brahma.core.errors import ConfigError, ResumeError
-from brahma.data.order import Order
+from brahma.data.order import Order, end_of_run
 from brahma.data.packs import Packs
 
 
@@ -102,10 +101,7 @@ def make_plan(
             )
             or "use fewer processes or a larger global batch",
         )
-    total = math.ceil(training.epochs * len(packs))
-    steps = total_steps or training.max_steps
-    if steps is not None and (training.max_steps is not None or training.max_minutes is not None):
-        total = steps * size
+    total = end_of_run(training, len(packs), total_steps, size)
     return Plan(packs, Order(len(packs), training.seed), size, training.batch_size, total, -(-total // size))
 
 

@@ -28,6 +28,8 @@ _ASCII_WORDS = bytes(
 
 _REMEMBERED = 200_000  # pieces of text between spaces; about 40 MB
 _LONGEST_REMEMBERED = 24  # bytes: longer ones seldom come again
+_SLOTS_EACH = 16  # slots of the filter for each run: about 1 of 16 runs that are not in it is looked up
+_MOST_SLOTS = 1 << 28
 _MULTIPLIER = 0x9E3779B97F4A7C15  # odd, so that multiplying by it loses nothing
 
 
@@ -59,6 +61,40 @@ def run_hashes(words: NDArray[np.uint64], length: int) -> NDArray[np.uint64]:
         found += words[offset : offset + num_runs]
         found *= np.uint64(_MULTIPLIER)
     return found
+
+
+class RunSet:
+    """Runs of words of one length, by hash, behind a table that says which can be among them.
+
+    Args:
+        length: words of a run.
+        hashes: of the runs, in any order, doubled ones too.
+
+    Attributes:
+        hashes: uint64, ascending, each once.
+        first: int64, for each of these its first index in what was given.
+    """
+
+    def __init__(self, length: int, hashes: NDArray[np.uint64]) -> None:
+        self.length = length
+        self.hashes, self.first = np.unique(hashes, return_index=True)
+        slots = min(_MOST_SLOTS, 1 << (_SLOTS_EACH * len(self.hashes)).bit_length())
+        self._mask = np.uint64(slots - 1)
+        self._is_taken = np.zeros(slots, np.bool_)
+        self._is_taken[(self.hashes & self._mask).view(np.int64)] = True
+
+    def __len__(self) -> int:
+        return len(self.hashes)
+
+    def found(self, words: NDArray[np.uint64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Where the runs of these words that are in the set begin, and their indices in `hashes`."""
+        runs = run_hashes(words, self.length)
+        # as int64: numpy takes uint64 for an index four times slower
+        candidates = np.flatnonzero(self._is_taken[(runs & self._mask).view(np.int64)])
+        at = np.searchsorted(self.hashes, runs[candidates])
+        at[at == len(self.hashes)] = 0
+        matching = self.hashes[at] == runs[candidates]
+        return candidates[matching], at[matching]
 
 
 class _Hashes(dict[bytes, tuple[int, ...]]):

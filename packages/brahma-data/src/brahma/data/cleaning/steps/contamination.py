@@ -17,13 +17,11 @@ from brahma.core.config.sections import Count, Section, Texts
 from brahma.core.errors import DataError
 from brahma.data._sources import expand_sources
 from brahma.data.cleaning.contract import Dropped, Verdict
-from brahma.data.cleaning.words import WordHashes, run_hashes
+from brahma.data.cleaning.words import RunSet, WordHashes, run_hashes
 from brahma.data.readers import read_rows
 from brahma.data.rows import BadRow, place
 
 _REASON = "shares words with an evaluation set"
-_SLOTS_EACH = 16  # slots of the filter for each run: about 1 of 16 runs that are not in it is looked up
-_MOST_SLOTS = 1 << 28
 
 
 class ContaminationOptions(Section):
@@ -94,29 +92,18 @@ class _Place(NamedTuple):
     line: int
 
 
-class _Runs:
-    """Runs of words of one length, sorted by hash, behind a table that says which can be among them."""
+class _Runs(RunSet):
+    """Runs of words of one length, and where in the evaluation files they stand."""
 
     def __init__(self, length: int, texts: list[tuple[NDArray[np.uint64], int, int]]) -> None:
-        self.length = length
-        hashes = np.concatenate([runs for runs, _, _ in texts])
+        super().__init__(length, np.concatenate([runs for runs, _, _ in texts]))
         counts = [len(runs) for runs, _, _ in texts]
         places = np.repeat(np.array([(source, line) for _, source, line in texts]), counts, axis=0)
-        self._hashes, first = np.unique(hashes, return_index=True)
-        self._places = places[first]
-        slots = min(_MOST_SLOTS, 1 << (_SLOTS_EACH * len(self._hashes)).bit_length())
-        self._mask = np.uint64(slots - 1)
-        self._is_taken = np.zeros(slots, np.bool_)
-        self._is_taken[(self._hashes & self._mask).view(np.int64)] = True
+        self._places = places[self.first]
 
     def first_in(self, words: NDArray[np.uint64]) -> _Place | None:
         """Where the first run of these words that is one of ours comes from."""
-        found = run_hashes(words, self.length)
-        # as int64: numpy takes uint64 for an index four times slower
-        candidates = found[self._is_taken[(found & self._mask).view(np.int64)]]
-        at = np.searchsorted(self._hashes, candidates)
-        at[at == len(self._hashes)] = 0
-        matching = at[self._hashes[at] == candidates]
+        _, matching = self.found(words)
         return _Place(*self._places[matching[0]].tolist()) if len(matching) else None
 
 

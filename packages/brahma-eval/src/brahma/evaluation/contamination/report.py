@@ -1,0 +1,181 @@
+"""What a model had seen of its examination: the counts, and the figures on the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from brahma.core.layout import folded, table_lines
+from brahma.evaluation.harness.results import Figure
+
+_LISTED = 5
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a run had trained on.
+
+    Attributes:
+        run: its name.
+        step: up to which it was looked at.
+        rows: different rows, or parts of rows.
+        tokens: different ones, each counted once whatever the epochs.
+    """
+
+    run: str
+    step: int
+    rows: int
+    tokens: int
+
+
+@dataclass(frozen=True)
+class Found:
+    """A contaminated example.
+
+    Attributes:
+        doc_id: its number in the task's split.
+        place: `file:line` of a row that it has words in common with.
+    """
+
+    doc_id: int
+    place: str
+
+
+@dataclass(frozen=True)
+class CleanTask:
+    """A task or group without what was seen before.
+
+    Attributes:
+        clean, contaminated, unjudged: examples; the last are too short to be told.
+        all_figures: on all examples.
+        figures: on the clean ones; empty where there are none.
+        left_out: figures that are no mean over examples, and so cannot be made of some of them.
+        found: each contaminated example, of tasks.
+    """
+
+    name: str
+    clean: int
+    contaminated: int
+    unjudged: int
+    all_figures: Mapping[str, Figure]
+    figures: Mapping[str, Figure]
+    left_out: tuple[str, ...] = ()
+    found: tuple[Found, ...] = ()
+
+
+@dataclass(frozen=True, repr=False)
+class Contamination:
+    """What was found.
+
+    Attributes:
+        ngram: words in a row that make an example contaminated.
+        min_words: of the shortest wording that is looked for as a whole.
+        seen: the runs that were looked through, the model's own first; empty where nothing is known.
+        unknown: what the model was trained on besides, or why nothing can be told; sentences.
+        tasks, groups: by name.
+    """
+
+    ngram: int
+    min_words: int
+    seen: tuple[Seen, ...] = ()
+    unknown: tuple[str, ...] = ()
+    tasks: Mapping[str, CleanTask] = field(default_factory=dict)
+    groups: Mapping[str, CleanTask] = field(default_factory=dict)
+
+    @property
+    def is_known(self) -> bool:
+        """Whether anything can be told."""
+        return bool(self.seen)
+
+    def to_dict(self) -> dict[str, Any]:
+        """All of it; JSON-able."""
+        return {
+            "ngram": self.ngram,
+            "min_words": self.min_words,
+            "seen": [asdict(each) for each in self.seen],
+            "unknown": list(self.unknown),
+            "tasks": {name: _as_dict(task) for name, task in self.tasks.items()},
+            "groups": {name: _as_dict(group) for name, group in self.groups.items()},
+        }
+
+    def lines(self, columns: int | None = None) -> Iterator[str]:
+        """As text.
+
+        Args:
+            columns: the width of the terminal; None where nothing has to fit.
+        """
+        for told in self._told():
+            yield from [told] if columns is None else folded(told, columns)
+        rows = [row for task in [*self.groups.values(), *self.tasks.values()] for row in _rows(task)]
+        if rows:
+            yield ""
+            yield from _table(rows, columns)
+        for told in self._notes():
+            yield from [told] if columns is None else folded(told, columns)
+
+    def _told(self) -> Iterator[str]:
+        for number, each in enumerate(self.seen):
+            began = "contamination: " if number == 0 else "and, which it began from: "
+            yield (
+                f"{began}{self.ngram} words in a row in common with the {each.rows:,} rows "
+                f"({each.tokens:,} tokens) that run {each.run} had trained on by step {each.step:,}"
+            )
+        for unknown in self.unknown:
+            yield f"contamination: {unknown}"
+
+    def _notes(self) -> Iterator[str]:
+        tasks = self.tasks.values()
+        if any(task.unjudged for task in tasks):
+            yield f"short: no wording of {self.min_words} words, so neither clean nor seen"
+        for task in tasks:
+            if task.found:
+                listed = ", ".join(f"{each.doc_id} ({each.place})" for each in task.found[:_LISTED])
+                more = f" and {len(task.found) - _LISTED:,} more" if len(task.found) > _LISTED else ""
+                yield f"seen of {task.name}: {listed}{more}"
+            if task.left_out:
+                yield f"left out of {task.name}: {', '.join(task.left_out)}: no mean over examples"
+
+    def __str__(self) -> str:
+        return "\n".join(self.lines())
+
+    def __repr__(self) -> str:
+        counts = [f"{task.name}: {task.contaminated} of {_examples(task)}" for task in self.tasks.values()]
+        return f"Contamination({'; '.join(counts) or 'not known'})"
+
+
+def _examples(task: CleanTask) -> int:
+    return task.clean + task.contaminated + task.unjudged
+
+
+def _as_dict(task: CleanTask) -> dict[str, Any]:
+    return {
+        "examples": {"clean": task.clean, "contaminated": task.contaminated, "unjudged": task.unjudged},
+        "all": {name: asdict(figure) for name, figure in task.all_figures.items()},
+        "clean": {name: asdict(figure) for name, figure in task.figures.items()},
+        "left_out": list(task.left_out),
+        "found": [asdict(each) for each in task.found],
+    }
+
+
+def _rows(task: CleanTask) -> Iterator[list[str]]:
+    for name, figure in task.all_figures.items():
+        if name not in task.left_out:
+            counts = [f"{count:,}" for count in (task.clean, task.contaminated, task.unjudged)]
+            yield [task.name, name, _figure(figure), _figure(task.figures.get(name)), *counts]
+
+
+def _figure(figure: Figure | None) -> str:
+    if figure is None:
+        return "–"
+    return f"{figure.value:.4f}" + ("" if figure.stderr is None else f" ± {figure.stderr:.4f}")
+
+
+def _table(rows: list[list[str]], columns: int | None) -> Iterator[str]:
+    cells = [["task", "figure", "all", "clean", "clean", "seen", "short"], *rows]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    flush = [
+        [*row[:2], *(cell.rjust(width) for cell, width in zip(row[2:], widths[2:], strict=True))]
+        for row in cells
+    ]
+    yield from table_lines(flush[0], flush[1:], columns)
