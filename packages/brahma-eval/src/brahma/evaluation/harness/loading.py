@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -79,9 +78,9 @@ def load_tasks(
         seed: of the choice of few-shot examples.
 
     Raises:
-        ConfigError: unknown names; a task that runs code and was not allowed; a task that lm-eval cannot make.
-        DataError: files or rows are missing or wrong; without `data_dir`, the hub has no such data set or does
-            not answer.
+        ConfigError: unknown names; a task that runs code and was not allowed; one that lm-eval cannot make.
+        DataError: files or rows are missing or wrong; without `data_dir`, the hub has no such data set or
+            does not answer.
         MissingDependencyError: lm-eval, or what a task needs, is not installed.
     """
     if num_fewshot is not None and num_fewshot < 0:
@@ -116,9 +115,9 @@ def _check_code(known: Registry, leaves: Sequence[str], allowed: Collection[str]
     running = [name for name in leaves if known.summaries[name].runs_code]
     if refused := [name for name in running if name not in allowed]:
         raise ConfigError(
-            f"{_listed(refused)} would execute what the model writes", where=refused[0],
+            f"{_listed(refused)} would execute what the model writes",
             why="code from a model can do anything that you can do here",
-            hint=f"in a sandbox, allow it by name: allow_code {' '.join(refused)}",
+            hint=f"in a sandbox, allow it by name: --allow-code {','.join(refused)}",
         )  # fmt: skip
     return bool(running)
 
@@ -139,12 +138,13 @@ def _made(
 ) -> dict[str, Any]:
     """lm-eval's `TaskDict` of all names; one task in several groups stands in it once."""
     from brahma.evaluation.harness.local.folders import MissingDataError
+    from brahma.evaluation.harness.local.hub import asked_once
     from brahma.evaluation.harness.local.serving import serving
 
     manager = known.manager(metadata)
     made: dict[str, dict[str, Any]] = {"tasks": {}, "groups": {}, "group_map": {}}
     try:
-        with serving(data) if data is not None else nullcontext():
+        with serving(data) if data is not None else asked_once():
             for name in _outermost(known, names):
                 loaded = _built(manager, known, name)
                 for kind, found in made.items():
@@ -165,7 +165,7 @@ def _built(manager: TaskManager, known: Registry, name: str) -> Mapping[str, Any
     from brahma.evaluation.harness.local import hub
 
     try:
-        return manager.load([name])
+        return dict(manager.load([name]))
     except BrahmaError:
         raise
     except ImportError as error:
@@ -196,10 +196,10 @@ def _all_missing(
             lacking[leaf] = data.directory.missing(request, request.evaluated)
     if len(lacking) < 2:
         return first
-    folders = dict.fromkeys(error.why or "" for error in lacking.values())
+    example = next(iter(lacking.values()))
     return DataError(
         f"{len(lacking)} tasks have no data: {_listed(list(lacking))}", where=str(data.directory.path),
-        why="; ".join(list(folders)[:3]), hint=next(iter(lacking.values())).hint,
+        why=f"for {example.where}: {example.why}", hint=example.hint,
     )  # fmt: skip
 
 
@@ -214,7 +214,7 @@ def _set_examples(task: Task, asked: int | None, seed: int) -> None:
 
 
 def _fingerprint(task: Task) -> str:
-    """Of the hub's data set, as the datasets library has it; of tasks that make their own, of their rows' number."""
+    """Of the hub's data set, as the datasets library has it."""
     splits = getattr(task, "dataset", None)
     parts = [
         f"{name}:{getattr(rows, '_fingerprint', '')}:{len(rows)}"

@@ -1,7 +1,7 @@
 """The tasks that lm-eval knows, by name: tasks, groups and tags, and the user's own.
 
-Building lm-eval's index reads 15,000 YAML files, which takes seconds. What it says is kept in the user's cache
-folder, a file for each version of lm-eval, and read from there in milliseconds.
+Building lm-eval's index reads 15,000 YAML files, which takes seconds. What it says is kept in the user's
+cache folder, a file for each version of lm-eval, and read from there in milliseconds.
 """
 
 from __future__ import annotations
@@ -97,13 +97,13 @@ class Registry:
         return tuple(dict.fromkeys(self._leaves(name, frozenset())))
 
     def configuration(self, name: str) -> dict[str, Any]:
-        """What a task's YAML says, includes merged, functions as text. Empty for groups, tags, unknown names."""
+        """What a task's YAML says, includes merged, functions as text. Empty where the name is no task's."""
         summary = self.summaries.get(name)
         if summary is None or summary.kind != "task" or summary.path is None:
             return {}
         from lm_eval.tasks._yaml_loader import load_yaml
 
-        return load_yaml(summary.path, resolve_func=False)
+        return dict(load_yaml(summary.path, resolve_func=False))
 
     def manager(self, metadata: Mapping[str, Any] | None = None) -> TaskManager:
         """lm-eval's own manager with this index in it.

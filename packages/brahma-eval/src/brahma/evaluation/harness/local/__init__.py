@@ -1,1 +1,1 @@
-"""Tasks' data from the user's own files: `--data-dir`. Files in people's shapes become what the tasks expect."""
+"""Tasks' rows from the user's own files, `--data-dir`: people's shapes become what the tasks expect."""

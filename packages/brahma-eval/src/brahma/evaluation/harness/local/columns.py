@@ -45,13 +45,13 @@ def read_columns(file: Path, request: Request) -> Iterator[Mapping[str, object]]
 
 
 def _with_numbers(found: Sequence[Row], columns: Sequence[str]) -> list[Row]:
-    """A table's cells are text: columns in which all are numbers become numbers, as a table's reader has them."""
+    """A table's cells are text: a column in which all are numbers becomes numbers."""
     typed: dict[str, list[object]] = {}
     for name in columns:
         cells = [row.values.get(name) for row in found]
         for convert in (int, float):
             with suppress(TypeError, ValueError):
-                typed[name] = [convert(cell) for cell in cells]  # type: ignore[call-overload]
+                typed[name] = [convert(str(cell)) for cell in cells]
                 break
     return [
         Row(row.where, {**row.values, **{name: values[i] for name, values in typed.items()}}, row.example)

@@ -37,7 +37,7 @@ class Folder:
 
     @cached_property
     def files(self) -> dict[str, list[Path]]:
-        """By their path below the folder in lower case, without shard number; several are shards or endings."""
+        """By path below the folder in lower case, without the shard's number."""
         found: dict[str, list[Path]] = {}
         for file in _files(self.path, _DEPTH):
             stem = file.relative_to(self.path).with_suffix("").as_posix().lower()
@@ -61,7 +61,7 @@ class DataDirectory:
         if not self.path.is_dir():
             raise DataError(
                 "there is no such data directory", where=str(path),
-                hint="give the folder that holds a folder for each data set: DIR/hellaswag/validation.jsonl, …",
+                hint="give the folder with a folder for each data set: DIR/hellaswag/validation.jsonl, …",
             )  # fmt: skip
         self._is_known = is_known
         self._folders: dict[tuple[str, ...], Folder | None] = {}
@@ -93,16 +93,17 @@ class DataDirectory:
     def missing(self, request: Request, split: str) -> MissingDataError:
         """The error for a split that is not there: what was looked for, and what to place where."""
         folder, shape = self.folder(request), shape_of(request)
-        wanted = shape.wanted.format(name=request.name, split=split)
         if folder is None:
             names = ", ".join(dict.fromkeys(_folder_names(request)))
             what, why = "no folder has the data of this task", f"looked in {self.path} for {names}"
-            wanted = f"{self.path / _folder_names(request)[-1] / wanted}"
+            wanted = wanted_file(self.path, request, split)
         else:
             what = f'there are no rows of the split "{split}" for this task'
-            stems = ", ".join(_stems(request, split, shape, folder)[:6])
-            why = f"looked in {folder.path} for {stems} with the ending {', '.join(shape.endings)}"
-            wanted = f"{folder.path / wanted}"
+            stems = [stem for stem in _stems(request, split, shape, folder) if not stem.startswith("data/")]
+            why = f"looked in {folder.path} for {', '.join(stems)}; as {', '.join(shape.endings)}"
+            named = shape.holds_all_names or folder.is_of_task or request.name.lower() in TRIVIAL
+            file = shape.wanted if named else f"{{name}}/{shape.wanted}"
+            wanted = folder.path / file.format(name=request.name, split=split)
         return MissingDataError(
             what, where=request.task, why=why, hint=f"place {wanted}. A row: {example_of(request)}"
         )
@@ -117,7 +118,7 @@ class DataDirectory:
         return None
 
     def _beginning(self, names: Sequence[str]) -> Folder | None:
-        """`hellaswag_val1000` and `wikitext2` for `hellaswag` and `wikitext`, but no other data set's folder."""
+        """`hellaswag_val1000` and `wikitext2` for `hellaswag` and `wikitext`; no other data set's folder."""
         for name in names:
             found = [each for each in self._children if self._goes_on(each.name.lower(), name)]
             if len(found) > 1:
@@ -137,6 +138,13 @@ class DataDirectory:
     @cached_property
     def _children(self) -> list[Path]:
         return sorted(each for each in self.path.iterdir() if each.is_dir())
+
+
+def wanted_file(directory: Path, request: Request, split: str) -> Path:
+    """What to make for a split of which nothing is there."""
+    shape = shape_of(request)
+    folder = shape.folders[0] if shape.folders else request.task.lower()
+    return directory / folder / shape.wanted.format(name=request.name, split=split)
 
 
 def example_of(request: Request) -> str:

@@ -9,8 +9,8 @@ from brahma.evaluation.harness.local.fields import rows
 from brahma.evaluation.harness.local.request import Request
 
 EXAMPLE = (
-    '{"ind": 24, "activity_label": "Roof shingle removal", "ctx_a": "A man is sitting on a roof.", "ctx_b": "he", '
-    '"ctx": "A man is sitting on a roof. he", "endings": ["…", "…", "…", "…"], "label": 3}'
+    '{"ind": 24, "activity_label": "Roof repair", "ctx_a": "A man sits on a roof.", "ctx_b": "he", '
+    '"ctx": "A man sits on a roof. he", "endings": ["…", "…", "…", "…"], "label": 3}'
 )
 _ENDINGS = 4
 

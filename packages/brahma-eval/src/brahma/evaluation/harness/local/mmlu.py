@@ -10,7 +10,9 @@ from brahma.evaluation.harness.local.fields import Row, records, rows
 from brahma.evaluation.harness.local.request import Request
 
 EXAMPLE = "question,choice0,choice1,choice2,choice3,answer ⏎ What is 2 + 2?,2,3,4,5,2"
-EXAMPLE_OBJECT = '{"question": "What is 2 + 2?", "subject": "abstract_algebra", "choices": ["2", "3", "4", "5"], "answer": 2}'
+EXAMPLE_OBJECT = (
+    '{"question": "What is 2 + 2?", "subject": "anatomy", "choices": ["2", "3", "4", "5"], "answer": 2}'
+)
 _CHOICES = 4
 _COLUMNS = ("question", *(f"choice{i}" for i in range(_CHOICES)), "answer")
 

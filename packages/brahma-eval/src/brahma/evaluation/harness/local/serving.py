@@ -67,7 +67,8 @@ class LocalData:
         for split in request.splits:
             if split not in made:
                 made[split] = Dataset.from_dict({name: [] for name in features}, features=features)
-        return DatasetDict(made)
+        given: Mapping[str, Dataset] = DatasetDict(made)
+        return given
 
     def give(self, task: Task, otherwise: Callable[..., None], *args: Any, **options: Any) -> None:
         """What a task does in place of its download."""
@@ -78,7 +79,7 @@ class LocalData:
         task.dataset = self.dataset(request)
         config = getattr(task, "_config", None)
         for settings in (config, getattr(config, "fewshot_config", None)):
-            if callable(process := getattr(settings, "process_docs", None)):
+            if settings is not None and callable(process := getattr(settings, "process_docs", None)):
                 settings.process_docs = _once(process)
 
     def _rows(self, request: Request, split: str) -> list[dict[str, object]]:
@@ -89,7 +90,12 @@ class LocalData:
         folder = self.directory.folder(request)
         if folder is not None and folder.by_beginning:
             self.notes[f"{folder.by_beginning}: rows from {folder.path}, whose name begins so"] = None
-        return [dict(row) for file in files for row in shape_of(request).read(file, request)]
+        shape = shape_of(request)
+        found = [dict(row) for file in files for row in shape.read(file, request)]
+        if shape.replaced and any(shape.replaced in str(row) for row in found):
+            told = f"{request.task}: rare words are {shape.replaced} in {files[0]}, so its figures differ"
+            self.notes[told] = None
+        return found
 
     def _missing(self, request: Request, split: str) -> MissingDataError:
         error = self.directory.missing(request, split)
@@ -113,12 +119,12 @@ def serving(data: LocalData) -> Iterator[None]:
     with _patching:
         before = {kind: kind.download for kind in (Task, ConfigurableTask)}
         for kind, download in before.items():
-            kind.download = _instead_of(download)  # type: ignore[method-assign]
+            kind.download = _instead_of(download)
         try:
             yield
         finally:
             for kind, download in before.items():
-                kind.download = download  # type: ignore[method-assign]
+                kind.download = download
             _serving.reset(token)
 
 

@@ -24,6 +24,7 @@ class Shape:
         folders: what its folder may be called besides the task and the data set.
         stems: names of files that hold a split under another name than the split's, without ending.
         endings: those of its files, the first one found is taken.
+        replaced: a word in the rows that tells another edition of the data than the task's.
         holds_all_names: a file without the configuration's name in it is good for each configuration.
     """
 
@@ -33,10 +34,11 @@ class Shape:
     folders: tuple[str, ...] = ()
     stems: Mapping[str, tuple[str, ...]] | None = None
     endings: tuple[str, ...] = TABLES
+    replaced: str = ""
     holds_all_names: bool = True
 
 
-_HELLASWAG = Shape(read=hellaswag.read, example=hellaswag.EXAMPLE)
+_HELLASWAG = Shape(read=hellaswag.read, example=hellaswag.EXAMPLE, folders=("hellaswag",))
 _MMLU = Shape(
     read=mmlu.read, example=mmlu.EXAMPLE, wanted="{split}/{name}_{split}.csv", folders=("mmlu", "mmlu_data")
 )
@@ -54,6 +56,7 @@ _WIKITEXT = Shape(
     wanted="wiki.test.raw",
     folders=("wikitext",),
     endings=(".raw", ".txt", ".tokens", *TABLES),
+    replaced=wikitext.REPLACED,
 )
 GENERIC = Shape(read=read_columns, example='{"<column>": "…", …}', holds_all_names=False)
 

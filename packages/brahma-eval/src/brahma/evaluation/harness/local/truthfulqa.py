@@ -28,7 +28,7 @@ def read(file: Path, request: Request) -> Iterator[Mapping[str, object]]:
     """Rows of the configuration `multiple_choice` or `generation`, from the table or from rows as the hub's.
 
     Raises:
-        RowError: a question without a best, a correct or an incorrect answer; a field missing or of a wrong type.
+        RowError: a question without a best answer; a field missing or of a wrong type.
         DataError: a table without the columns; a file of the other configuration.
     """
     is_choice = request.name == "multiple_choice"
@@ -65,7 +65,7 @@ def _table(file: Path) -> Iterator[Row]:
 
 
 def _choices(row: Row) -> Mapping[str, object]:
-    """Choices as the authors score them: mc1 the best against the incorrect, mc2 the correct against these."""
+    """As the authors score them: mc1 the best against the incorrect, mc2 the correct against these."""
     best = closed(row.text(_BEST, empty=False))
     correct, incorrect = _split(row, _CORRECT), _split(row, _INCORRECT)
     return {

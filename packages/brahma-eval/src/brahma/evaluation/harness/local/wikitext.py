@@ -1,6 +1,6 @@
 """WikiText by the page, as lm-eval's task has it: running text parted at its top headings.
 
-The pages are those of the hub's `EleutherAI/wikitext_document_level`: https://arxiv.org/abs/1609.07843 for the text.
+The pages are those of the hub's `EleutherAI/wikitext_document_level`; the text: https://arxiv.org/abs/1609.07843
 """
 
 from __future__ import annotations
@@ -13,7 +13,9 @@ from brahma.core.errors import DataError
 from brahma.evaluation.harness.local.fields import empty, rows
 from brahma.evaluation.harness.local.request import Request
 
-EXAMPLE = '{"page": " = Robert Boulter = \\n \\n Robert Boulter is an English film …"}, or as text a line ` = Robert Boulter = ` before each page'
+EXAMPLE = '{"page": " = Robert Boulter = \\n …"}; in a file of text, ` = Robert Boulter = ` begins a page'
+REPLACED = "<unk>"
+"""In the text whose rare words were replaced; lm-eval's task is on the raw one."""
 _TEXT = (".raw", ".txt", ".tokens")
 
 
