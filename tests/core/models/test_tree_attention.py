@@ -70,7 +70,9 @@ def test_each_text_of_a_tree_has_the_logits_it_has_alone(
 
 @pytest.mark.parametrize("window", [1, 3, 40])
 @pytest.mark.parametrize("options", [{}, {"softcap": 2.0}, {"s_aux": torch.tensor([0.5, -1.0, 3.0, 0.0])}])
-def test_windows_bent_scores_and_sinks_are_those_of_a_dense_mask(window: int, options: dict[str, Any]) -> None:
+def test_windows_bent_scores_and_sinks_are_those_of_a_dense_mask(
+    window: int, options: dict[str, Any]
+) -> None:
     tree, _ = laid([(0, 80), (0.5, 60), (0.4, 300), (0.0, 5), (0.9, 70), (1.0, 40)])
     count = len(tree.depths)
     generator = torch.Generator().manual_seed(window)

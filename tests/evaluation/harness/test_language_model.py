@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +22,10 @@ ARCHITECTURES = ("llama", "gpt2", "qwen2", "gemma2", "mistral", "mamba", "bloom"
 SHOTS = "Question: Who jumps over the lazy dog? Answer: the fox.\n\n" * 2
 PAIRS = [
     *((f"{SHOTS}Question: Is it {n}?\nAnswer:", f" {letter}") for n in range(3) for letter in "ABCD"),
-    *(("The quick brown", ending) for ending in (" fox", " fox jumps", " dog", " fox jumps over the lazy dog.")),
+    *(
+        ("The quick brown", ending)
+        for ending in (" fox", " fox jumps", " dog", " fox jumps over the lazy dog.")
+    ),
     ("blanks at the end  ", "belong to what follows"),
     ("", "from the beginning"),
     ("", "<s>from the beginning, with its token"),
@@ -46,12 +48,13 @@ class Asked:
 
 @pytest.fixture(scope="module", params=ARCHITECTURES)
 def folder(
-    request: pytest.FixtureRequest, tokenizer: PreTrainedTokenizerBase, tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest,
+    tokenizer: PreTrainedTokenizerBase,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Path:
-    kind = request.param
+    kind: str = request.param
     changes = TRAINED[kind].changes if kind in TRAINED else REFUSED[kind][1]
-    folder = tmp_path_factory.mktemp("models") / kind
-    saved(folder, kind, {**changes, "vocab_size": len(tokenizer)})
+    folder = saved(tmp_path_factory.mktemp("models") / kind, kind, {**changes, "vocab_size": len(tokenizer)})
     tokenizer.save_pretrained(folder)
     return folder
 
@@ -80,24 +83,25 @@ def test_likelihoods_and_greedy_flags_are_those_of_hflm(folder: Path) -> None:
     found = model.loglikelihood(asked(PAIRS))
     assert [greedy for _, greedy in found] == [greedy for _, greedy in expected]
     assert [logprob for logprob, _ in found] == pytest.approx([each for each, _ in expected], abs=1e-4)
-    assert model.truncated == 1
+    lengths = [len(model.tok_encode(a + b)) for a, b in PAIRS]
+    assert model.truncated == sum(length > model.max_length + 1 for length in lengths)
 
 
 def test_rolling_likelihoods_are_those_of_hflm(folder: Path) -> None:
     theirs, model = hflm(folder), ours(folder)
     texts: list[Any] = [Asked(text) for text in TEXTS]
     expected = theirs.loglikelihood_rolling(texts, disable_tqdm=True)
-    assert model.loglikelihood_rolling(texts) == pytest.approx(expected, abs=1e-4)
+    assert model.loglikelihood_rolling(texts) == pytest.approx(expected, rel=1e-6, abs=1e-4)
 
 
 @pytest.fixture(scope="module")
 def pair(
     tokenizer: PreTrainedTokenizerBase, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[tuple[HFLM, BrahmaLM]]:
+) -> tuple[HFLM, BrahmaLM]:
     folder = tmp_path_factory.mktemp("models") / "llama"
     saved(folder, "llama", {"vocab_size": len(tokenizer)})
     tokenizer.save_pretrained(folder)
-    yield hflm(folder, max_length=40), ours(folder, max_length=40)
+    return hflm(folder, max_length=40), ours(folder, max_length=40)
 
 
 @pytest.mark.parametrize("special", [None, True, False])
@@ -139,6 +143,6 @@ def test_each_answer_is_handed_out(pair: tuple[HFLM, BrahmaLM]) -> None:
         sums = model.loglikelihood_rolling([Asked(text) for text in TEXTS])
     finally:
         model.set_cache_hook(before)
-    expected = [("loglikelihood", pair, answer) for pair, answer in zip(PAIRS, found, strict=True)]
+    expected: list[Any] = [("loglikelihood", pair, answer) for pair, answer in zip(PAIRS, found, strict=True)]
     expected += [("loglikelihood_rolling", (text,), total) for text, total in zip(TEXTS, sums, strict=True)]
     assert sorted(came, key=repr) == sorted(expected, key=repr)

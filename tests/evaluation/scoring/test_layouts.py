@@ -70,7 +70,9 @@ def test_rows_hold_each_text_within_the_budget(requests: list[Request], budget: 
 
 def test_a_batch_ends_where_the_least_is_shared() -> None:
     shots = list(range(10))
-    questions = [Request([*shots, 20 + n, 30 + n], [40 + answer, 50]) for n in range(6) for answer in range(3)]
+    questions = [
+        Request([*shots, 20 + n, 30 + n], [40 + answer, 50]) for n in range(6) for answer in range(3)
+    ]
     batches = TreeBatches([text_of(request, 100) for request in questions])
     end = batches.end(0, 10 + 5 * 4 + 4)  # room for four questions and two answers of the fifth
     assert end == 4 * 3

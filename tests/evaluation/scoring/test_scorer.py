@@ -37,9 +37,7 @@ def alone(model: PreTrainedModel, request: Request, max_length: int) -> Scored:
     asked = len(request.continuation)
     log_p = logits[-asked:].log_softmax(-1)
     target = ids[-asked:]
-    return Scored(
-        float(log_p.gather(1, target[:, None]).sum()), bool((log_p.argmax(-1) == target).all())
-    )
+    return Scored(float(log_p.gather(1, target[:, None]).sum()), bool((log_p.argmax(-1) == target).all()))
 
 
 def assert_equal(found: Sequence[Scored], expected: Sequence[Scored]) -> None:
@@ -79,7 +77,9 @@ def test_answers_come_with_their_batch_and_are_the_same_every_time() -> None:
 def test_what_is_shared_is_computed_once_and_the_head_only_where_it_is_asked() -> None:
     model = evaluated_llama(2)
     read: list[int] = []
-    with model.get_input_embeddings().register_forward_hook(lambda _m, args, _o: read.append(args[0].numel())):
+    with model.get_input_embeddings().register_forward_hook(
+        lambda _m, args, _o: read.append(args[0].numel())
+    ):
         Scorer(model, 64).score([Request(SHOTS, [answer]) for answer in range(8)])  # tried first, by its own
         read.clear()
         Scorer(model, 64).score([Request(SHOTS, [answer]) for answer in range(8)])
@@ -137,7 +137,9 @@ def test_without_memory_the_batches_become_smaller(monkeypatch: pytest.MonkeyPat
     assert sizes[-1] <= 40
 
 
-def test_a_single_text_without_memory_is_an_error_that_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_single_text_without_memory_is_an_error_that_says_what_to_do(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     def never(*_: object) -> None:
         raise torch.OutOfMemoryError
 

@@ -25,13 +25,26 @@ def evaluating(model: Module) -> Iterator[None]:
 
 @contextmanager
 def attention(model: PreTrainedModel, name: str) -> Iterator[None]:
-    """The attention function of that name inside: `brahma_packed` to score, `sdpa` to write with a cache."""
+    """The attention function of that name inside: `brahma_packed` to score, `sdpa` to write with a cache.
+
+    A model whose attention is its own code, such as BLOOM, has no other; its masks still follow the name, and
+    those of `eager` are what such code reads.
+    """
     before = model.config._attn_implementation
+    if not model._can_set_attn_implementation():
+        name = "eager" if name == "sdpa" else name
     if before == name:
         yield
         return
-    model.set_attn_implementation(name)
+    _set_attention(model, name)
     try:
         yield
     finally:
-        model.set_attn_implementation(before)
+        _set_attention(model, before)
+
+
+def _set_attention(model: PreTrainedModel, name: str) -> None:
+    if model._can_set_attn_implementation():
+        model.set_attn_implementation(name)
+    else:
+        model.config._attn_implementation = name

@@ -94,9 +94,7 @@ def _block(q_HTD: Tensor, k_HTD: Tensor, sinks_H: Tensor | None, a: int, b: int,
 
 def scores_of(q_HTD: Tensor, k_HKD: Tensor, rule: Rule) -> tuple[Tensor, Tensor | None]:
     """Scores [H, T, K] of keys, bent where the rule says so, and then their derivative [H, T, K]."""
-    scores = torch.baddbmm(
-        q_HTD.new_zeros(1, 1, 1), q_HTD, k_HKD.transpose(1, 2), beta=0, alpha=rule.scale
-    )
+    scores = torch.baddbmm(q_HTD.new_zeros(1, 1, 1), q_HTD, k_HKD.transpose(1, 2), beta=0, alpha=rule.scale)
     if not rule.cap:
         return scores, None
     bent = torch.tanh(scores / rule.cap)

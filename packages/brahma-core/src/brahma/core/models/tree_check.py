@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
+from brahma.core.models.inputs import made_up
 from brahma.core.models.packable import refuse_changing_positions, short_windows
 from brahma.core.models.tree_attention import TREE, TokenTree, register_tree_attention, run_tree
 from brahma.core.modes import attention, evaluating
@@ -49,7 +50,7 @@ def _agrees(model: PreTrainedModel, longest: int) -> bool:
 
 def _difference(model: PreTrainedModel) -> tuple[float, float]:
     """Largest difference of the logits, as a tree and alone, and the largest of those alone."""
-    ids = torch.arange(len(_DEPTHS), device=model.device) * 31 % model.get_input_embeddings().weight.shape[0]
+    ids = made_up(model, (len(_DEPTHS),)).input_ids[0]
     with attention(model, TREE):
         together: Tensor = run_tree(model, ids, TokenTree(_DEPTHS, _ENDS)).logits[0].float()
     with attention(model, "eager"):

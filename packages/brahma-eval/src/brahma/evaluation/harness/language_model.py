@@ -1,4 +1,4 @@
-"""A model of ours as lm-eval takes one: the same token ids and the same answers as its own HFLM, only sooner."""
+"""A model as lm-eval takes one: the same token ids and the same answers as its own HFLM, only sooner."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ class BrahmaLM(TemplateLM):  # type: ignore[misc]  # lm_eval has no types
         return [groups[self._special(string, add_special_tokens)][string] for string in strings]
 
     def tok_decode(self, tokens: Sequence[int], skip_special_tokens: bool = True) -> str:
-        return str(self.tokenizer.decode(tokens, skip_special_tokens=skip_special_tokens))
+        return str(self.tokenizer.decode(list(tokens), skip_special_tokens=skip_special_tokens))
 
     def loglikelihood(self, requests: list[Instance], disable_tqdm: bool = False) -> list[tuple[float, bool]]:
         """Log-likelihood of each continuation after its context, and whether it is the greedy one."""
@@ -117,7 +117,7 @@ class BrahmaLM(TemplateLM):  # type: ignore[misc]  # lm_eval has no types
         def on_scored(number: int, answer: Scored) -> None:
             self.cache_hook.add_partial("loglikelihood", pairs[number], tuple(answer))
 
-        return [tuple(each) for each in self._scorer.score(self.encode_pairs(pairs), on_scored)]
+        return [(*each,) for each in self._scorer.score(self.encode_pairs(pairs), on_scored)]
 
     def loglikelihood_rolling(self, requests: list[Instance], disable_tqdm: bool = False) -> list[float]:
         """Log-likelihood of each whole text from its beginning, however long."""
@@ -132,18 +132,23 @@ class BrahmaLM(TemplateLM):  # type: ignore[misc]  # lm_eval has no types
         self, requests: list[tuple[Pair, list[int], list[int]]], **_others: Any
     ) -> list[tuple[float, bool]]:
         asked = [Request(context, continuation) for _, context, continuation in requests]
-        return [tuple(each) for each in self._scorer.score(asked)]
+        return [(*each,) for each in self._scorer.score(asked)]
 
     def encode_pairs(self, pairs: Iterable[Pair]) -> list[Request]:
         """Token ids as lm-eval makes them: both together, split where the context alone ends.
 
         Blanks at the context's end go to the continuation. Nothing before a continuation is the begin token.
         """
-        moved = [_blanks_moved(context, continuation) if context else ("", continuation) for context, continuation in pairs]
+        moved = [
+            _blanks_moved(context, continuation) if context else ("", continuation)
+            for context, continuation in pairs
+        ]
         wholes = self.tok_encode_many([a + b for a, b in moved if a])
         contexts = self.tok_encode_many([a for a, _ in moved if a])
         alone = self.tok_encode_many([b for a, b in moved if not a], add_special_tokens=False)
-        split = (Request(context, whole[len(context) :]) for context, whole in zip(contexts, wholes, strict=True))
+        split = (
+            Request(context, whole[len(context) :]) for context, whole in zip(contexts, wholes, strict=True)
+        )
         first = map(self._from_beginning, alone)
         return [next(split) if context else next(first) for context, _ in moved]
 
@@ -162,7 +167,7 @@ class BrahmaLM(TemplateLM):  # type: ignore[misc]  # lm_eval has no types
         return HarnessWriter(
             self.model,
             self.tokenizer,
-            encode=self.tok_encode,
+            encode=self.tok_encode_many,
             max_length=self.max_length,
             batch_size=_TEXTS_WRITTEN if self.batch_size == "auto" else self.batch_size,
             seed=self._seed,
@@ -173,7 +178,7 @@ class BrahmaLM(TemplateLM):  # type: ignore[misc]  # lm_eval has no types
         return Request(ids[:1], ids[1:]) if ids[:1] == [prefix] else Request([prefix], ids)
 
     def _special(self, string: str, asked: bool | None) -> bool | None:
-        """Whether special tokens are added: not where the text begins with one; None: as the tokenizer does."""
+        """Whether special tokens are added: not before one; None: as the tokenizer does by itself."""
         return False if asked is None and string.startswith(self._prefix_text) else asked
 
     @cached_property

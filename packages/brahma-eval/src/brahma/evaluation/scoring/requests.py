@@ -61,7 +61,9 @@ def text_of(request: Request, max_length: int) -> Text:
     asked = len(request.continuation)
     if not request.context or not asked:
         raise ModelError(
-            "a request without " + ("a continuation" if request.context else "a context") + " cannot be scored",
+            "a request without "
+            + ("a continuation" if request.context else "a context")
+            + " cannot be scored",
             hint="give each at least one token; a text from its beginning has the begin or end token before",
         )
     if asked > max_length:

@@ -17,7 +17,9 @@ class RowBatches:
         keys = [(-len(text.ids), text.ids.tobytes()) for text in texts]
         self.order = sorted(range(len(texts)), key=keys.__getitem__)
         self._texts = [texts[number] for number in self.order]
-        self._rows = np.cumsum([n == 0 or keys[a] != keys[self.order[n - 1]] for n, a in enumerate(self.order)])
+        self._rows = np.cumsum(
+            [n == 0 or keys[a] != keys[self.order[n - 1]] for n, a in enumerate(self.order)]
+        )
 
     def end(self, start: int, budget: int) -> int:
         """After as many rows as there is room for."""
@@ -29,7 +31,7 @@ class RowBatches:
         texts = self._texts[start:end]
         longest = len(texts[0].ids)
         rows = self._rows[start:end] - self._rows[start]
-        ids = np.zeros((int(rows[-1]) + 1, longest), np.int64)  # what fills a row comes after it: it is not read
+        ids = np.zeros((int(rows[-1]) + 1, longest), np.int64)  # fillers come last: nobody reads them
         slots = []
         for text, row in zip(texts, rows.tolist(), strict=True):
             length = len(text.ids)

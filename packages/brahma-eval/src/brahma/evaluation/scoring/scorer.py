@@ -30,7 +30,7 @@ from brahma.evaluation.scoring.rows import RowBatches
 from brahma.evaluation.scoring.tree import TreeBatches
 
 _TOKENS_ON_CPU = 4096
-_MOST_TOKENS = 65_536
+_FEWEST_TOKENS, _MOST_TOKENS = 1024, 65_536  # on a GPU
 _SHARE_OF_GPU = 0.4  # of the memory that is free; the rest is for what the estimate does not see
 _LOGITS_BYTES = 256 * 2**20  # of a batch, where a model gives all its logits
 
@@ -144,12 +144,11 @@ class Scorer:
         """Tokens of a batch; fewer where all their logits are there at once."""
         if head is not None:
             return self._budget
-        return min(self._budget, max(1, _LOGITS_BYTES // (4 * self.model.config.get_text_config().vocab_size)))
+        vocab: int = self.model.config.get_text_config().vocab_size
+        return min(self._budget, max(1, _LOGITS_BYTES // (4 * vocab)))
 
 
-def _answers(
-    module: Callable[..., Any], head: Head | None, laid: Laid, device: torch.device
-) -> list[Scored]:
+def _answers(module: Callable[..., Any], head: Head | None, laid: Laid, device: torch.device) -> list[Scored]:
     """One batch through the model; without a head, `module` gives logits."""
     ids = torch.from_numpy(laid.ids).to(device)
     if laid.depths is not None and laid.ends is not None:
@@ -177,7 +176,8 @@ def _tokens_for(model: PreTrainedModel) -> int:
     hidden = getattr(config, "hidden_size", 4096)
     width = getattr(config, "intermediate_size", None) or 4 * hidden
     free, _ = torch.cuda.mem_get_info(model.device)
-    return int(min(_MOST_TOKENS, max(1024, _SHARE_OF_GPU * free / (model.dtype.itemsize * (12 * hidden + 4 * width)))))
+    of_token = model.dtype.itemsize * (12 * hidden + 4 * width)
+    return min(_MOST_TOKENS, max(_FEWEST_TOKENS, int(_SHARE_OF_GPU * free / of_token)))
 
 
 def _too_large(device: torch.device) -> DeviceError:
