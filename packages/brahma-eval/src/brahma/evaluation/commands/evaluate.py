@@ -17,7 +17,7 @@ _FOLDER = click.Path(path_type=Path, file_okay=False)
 _FILE = click.Path(path_type=Path, dir_okay=False)
 
 
-class BatchSize(click.ParamType):
+class BatchSize(click.ParamType[int | str]):
     """`auto`, or how many sequences at once."""
 
     name = "auto|N"

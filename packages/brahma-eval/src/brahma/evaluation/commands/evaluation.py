@@ -56,7 +56,9 @@ class Measured:
     @property
     def document(self) -> dict[str, Any]:
         """All of it in lm-eval's layout; what is ours under `brahma`."""
-        document = self.tasks.to_dict() if self.tasks is not None else {"model_name": self.name}
+        document: dict[str, Any] = {"model_name": self.name}
+        if self.tasks is not None:
+            document = self.tasks.to_dict()
         if self.data is not None:
             document["brahma"] = {**document.get("brahma", {}), "data": dict(self.data)}
         return document

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from brahma.core.errors import DataError
+from brahma.evaluation.harness.identity import identity_in_memory, identity_of_files
 from brahma.evaluation.harness.language_model import BrahmaLM
 from brahma.evaluation.harness.remembering import RememberingLM
 from brahma.evaluation.harness.store import FILE, ResponseStore
@@ -54,8 +55,11 @@ def _folder(cache: bool | Path) -> Path | None:
 
 def _identity(evaluator: Evaluator, options: TaskOptions, folder: Path) -> str | None:
     """What the responses are kept under; None where it cannot be found out, which is said."""
+    settings = {**evaluator.settings, "seed": options.seeds[2]}
+    if evaluator.is_given:
+        return identity_in_memory(evaluator.model, evaluator.tokenizer, **settings)
     try:
-        return evaluator.identity(folder / _HASHES, seed=options.seeds[2])
+        return identity_of_files(evaluator.source, folder / _HASHES, **settings)
     except DataError as error:  # a full disk, no rights: the evaluation itself needs none of that
         _log.warning("responses are not kept: %s", error.why or error.message)
         return None

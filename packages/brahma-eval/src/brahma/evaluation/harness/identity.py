@@ -48,10 +48,10 @@ def identity_in_memory(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBas
     import torch
     import xxhash
 
-    tensors = []
+    tensors: list[tuple[Any, ...]] = []
     for name, value in sorted(model.state_dict().items()):
         if isinstance(value, torch.Tensor):
-            raw = value.detach().cpu().contiguous().flatten().view(torch.uint8).numpy()
+            raw = value.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data
             tensors.append((name, str(value.dtype), tuple(value.shape), xxhash.xxh3_128_hexdigest(raw)))
         else:
             tensors.append((name, repr(value)))

@@ -4,8 +4,7 @@ A response is known by the model (`identity.py`), the kind of request and its ar
 the model was given, and how it was to write. Figures are never kept: they are computed from the responses by
 the task as it is now, so a task of another version, whose prompts differ, asks anew.
 
-One sqlite3 file, responses as JSON, each with a checksum. Whatever is wrong with the disk, the evaluation goes
-on.
+One sqlite3 file, responses as JSON, each with a checksum. Whatever the disk does, the evaluation goes on.
 """
 
 from __future__ import annotations

@@ -79,10 +79,10 @@ def _figures(document: Mapping[str, Any], name: str) -> dict[str, Figure]:
         metric, comma, filter_name = key.partition(",")
         if not comma or key in _NO_FIGURES or metric.endswith("_stderr") or not _is_number(value):
             continue
-        stderr = values.get(f"{metric}_stderr,{filter_name}")
+        error = values.get(f"{metric}_stderr,{filter_name}")
         figures[figure_name(metric, filter_name)] = Figure(
             value=float(value),
-            stderr=float(stderr) if _is_number(stderr) else None,
+            stderr=float(error) if isinstance(error, int | float) else None,
             higher_is_better=better.get(metric),
         )
     return figures
