@@ -141,16 +141,16 @@ def test_the_command_pauses_and_goes_on(tmp_path: Path) -> None:
         f"output_dir: {tmp_path}\n"
     )
 
-    def run(*words: str) -> str:
+    def run(*words: str) -> Path:
         shown = CliRunner().invoke(
             train_command, ["--config", str(tmp_path / "c.yaml"), *words], catch_exceptions=False
         )
         assert shown.exit_code == 0
-        return shown.stdout.splitlines()[-1]
+        return Path(shown.stdout.splitlines()[-1])
 
     folder = run("--until-step", "2")
     assert Run(folder).state.message == "paused at step 2"
-    shown = CliRunner().invoke(show, [folder, "--no-curve"], catch_exceptions=False)
+    shown = CliRunner().invoke(show, [str(folder), "--no-curve"], catch_exceptions=False)
     assert "interrupted: paused at step 2" in shown.stdout
     assert "--resume auto" in shown.stderr
     assert run("--resume", "auto") == folder

@@ -129,6 +129,22 @@ def merged(values: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
             'that is "epoch"',
         ),
         ({"evaluation": {"max_packs": 5}}, "evaluation.max_packs", "between steps"),
+        ({"evaluation": {"patience": 3}}, "evaluation.patience", "counts evaluations between steps"),
+        (
+            {
+                "training_config": {"evaluation_strategy": "steps"},
+                "evaluation": {"patience": 3, "tasks": ["hellaswag"]},
+            },
+            "evaluation.patience",
+            "goes by the loss on validation data, and there is none",
+        ),
+        ({"evaluation": {"min_delta": 0.1}}, "evaluation.min_delta", "is for patience"),
+        ({"evaluation": {"metric": "perplexity"}}, "evaluation.metric", "is of validation data"),
+        ({"evaluation": {"metric": "hellaswag/acc"}}, "evaluation.metric", "is of a task"),
+        ({"evaluation": {"task_limit": 5}}, "evaluation.task_limit", "is for tasks, and there are none"),
+        ({"evaluation": {"data_dir": "/tmp"}}, "evaluation.data_dir", "is for tasks, and there are none"),
+        ({"evaluation": {"tasks": "piqa, piqa"}}, "evaluation.tasks", '"piqa" stands twice'),
+        ({"evaluation": {"tasks": ","}}, "evaluation.tasks", "names no task"),
         (
             {"data_config": {"validation": 0.9}},
             "data_config.validation",

@@ -13,7 +13,7 @@ from brahma.core.config import Config, ConfigKeyError, load_config, resolve_conf
 from brahma.core.config.explain import Explained, explain, explain_defaults, find
 from brahma.core.config.outline import outline
 from brahma.core.config.schema import keys_of, section_in, sections
-from brahma.core.config.sections import Choice, QuantizationSection
+from brahma.core.config.sections import Choice, EvaluationSection, QuantizationSection
 from brahma.core.environment import cores
 from brahma.core.errors import ConfigError
 from tests.core.config.test_properties import configurations
@@ -156,7 +156,7 @@ def test_what_is_explained_is_what_the_run_gets(smallest: dict[str, Any]) -> Non
             "quantization",
             ["quantization", *(f"quantization.{key}" for key in QuantizationSection.model_fields)],
         ),
-        ("evaluation", ["evaluation.max_packs"]),
+        ("evaluation", [f"evaluation.{key}" for key in EvaluationSection.model_fields]),
     ],
 )
 def test_a_key_is_found_by_the_names_it_has(smallest: dict[str, Any], word: str, keys: list[str]) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import PreTrainedModel
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from transformers.utils import logging as transformers_logging
 
 from brahma.core.config import ResolvedConfig
@@ -37,6 +37,7 @@ from brahma.train.guarding import GuardedOptimizer, make_optimizer, make_schedul
 from brahma.train.host import keep_freed_memory, set_threads
 from brahma.train.interrupts import Interrupts
 from brahma.train.loop import Stepper
+from brahma.train.measuring import BY_THE_LOSS, Measuring
 from brahma.train.memory import out_of_memory, tight_memory
 from brahma.train.monitor import (
     Convergence,
@@ -57,10 +58,12 @@ from brahma.train.optimizer_state import load_optimizer_tensors
 from brahma.train.parameters import NamedParameters
 from brahma.train.plan import Plan, make_plan
 from brahma.train.precision import LossScaler, Precision, choose_precision
+from brahma.train.progress import Progress
 from brahma.train.schedules import LearningRate
-from brahma.train.session import Ending, Progress, Session
+from brahma.train.session import Ending, Session
 from brahma.train.sources import Sources
 from brahma.train.stored import Stored
+from brahma.train.tasks import Tasks
 from brahma.train.trackers import open_trackers
 from brahma.train.trial import steps_that_fit
 from brahma.train.weights import MasterWeights
@@ -81,6 +84,7 @@ class Parts:
     backend: Backend
     precision: Precision
     data: PreparedData
+    tokenizer: PreTrainedTokenizerBase
     model: PreTrainedModel
     stored: Stored
     job: Job
@@ -203,7 +207,7 @@ class Attempt:
             )
         job = _loaded(job, model)
         write_json(self._directory.environment, describe_environment(threads=threads))
-        return Parts(backend, precision, data, model, stored, job, state, threads)
+        return Parts(backend, precision, data, tokenizer, model, stored, job, state, threads)
 
     def _new_stepper(self, parts: Parts, display: Display) -> Stepper:
         """The stepper of a run that starts; its length may be asked for in minutes."""
@@ -288,7 +292,7 @@ class Attempt:
             directory=directory,
             model=parts.model,
             stepper=stepper,
-            validation=parts.data.validation,
+            measuring=self._measuring(parts),
             progress=progress,
             writer=writer,
             metrics=metrics,
@@ -304,6 +308,15 @@ class Attempt:
         )
         with self._interrupts.listening():
             return session.run()
+
+    def _measuring(self, parts: Parts) -> Measuring:
+        evaluation, batch_size = self._config.evaluation, self._config.training.batch_size
+        tasks = None
+        if evaluation.task_names:
+            tasks = Tasks(parts.model, parts.tokenizer, evaluation, batch_size=batch_size)
+        return Measuring(
+            parts.model, evaluation, validation=parts.data.validation, tasks=tasks, batch_size=batch_size
+        )
 
     def _first_notices(self, plan: Plan, parts: Parts) -> list[Notice]:
         training, new_model = self._config.training, self._sources.spec.base_model is None
@@ -328,6 +341,7 @@ class Attempt:
             warmup_steps=training.warmup_steps,
             vocab_size=parts.job.shape.vocab_size,
             max_grad_norm=training.max_grad_norm,
+            keeps_best=self._config.evaluation.metric in BY_THE_LOSS,
         )
 
 

@@ -6,7 +6,9 @@ import json
 import shutil
 from typing import Any
 
-from brahma.core.config import ResolvedConfig, diff
+from pydantic import ValidationError
+
+from brahma.core.config import Config, ResolvedConfig, diff
 from brahma.core.errors import ResumeError
 from brahma.core.runs import RunDirectory, read_metrics, write_json
 
@@ -18,6 +20,7 @@ _FREE = (
     "training_config.async_save",
     "training_config.trackers",
     "data_config.workers",
+    "evaluation.data_dir",
     "output_dir",
     "run_name",
 )
@@ -53,8 +56,9 @@ def pin_configuration(directory: RunDirectory, resolved: ResolvedConfig) -> list
             shutil.rmtree(directory.root / "tokenizer", ignore_errors=True)
         write_json(path, {"config": resolved.to_dict(), "origins": dict(resolved.origins)})
         return []
-    changed = [each for each in diff(_read(path), resolved) if not each[0].startswith(_FREE)]
-    before, after = _read(path)["training_config"], resolved.to_dict()["training_config"]
+    began = _completed(_read(path))
+    changed = [each for each in diff(began, resolved) if not each[0].startswith(_FREE)]
+    before, after = began["training_config"], resolved.to_dict()["training_config"]
     same = _SAME_MATHS + (_GLOBAL_BATCH if _global_batch(before) == _global_batch(after) else ())
     refused = [each for each in changed if each[0] not in same]
     if refused:
@@ -76,6 +80,14 @@ def _global_batch(training: dict[str, Any]) -> int:
 def _has_begun(directory: RunDirectory) -> bool:
     started = any(directory.checkpoints.glob("checkpoint-*")) or bool(read_metrics(directory.metrics))
     return started and directory.config.exists()
+
+
+def _completed(config: dict[str, Any]) -> dict[str, Any]:
+    """With the defaults of the keys that did not exist yet when the run began."""
+    try:
+        return Config.model_validate(config).model_dump(mode="json", by_alias=True)
+    except ValidationError:
+        return config
 
 
 def _read(path: Any) -> dict[str, Any]:

@@ -19,57 +19,19 @@ from brahma.core.config.sections import EVAL_STEPS
 from brahma.core.errors import RunError
 from brahma.core.runs import Run, RunDirectory, Status, write_json
 from brahma.data.order import ORDER_VERSION
-from brahma.data.packs import Packs
-from brahma.evaluation.losses import evaluate_packs
-from brahma.evaluation.totals import bits_per_byte, loss, perplexity
 from brahma.train.checkpoints import CheckpointWriter, Snapshot, disk_is_full
 from brahma.train.circumstances import circumstances_of
 from brahma.train.interrupts import Interrupts
 from brahma.train.loop import Stepper, StepResult
+from brahma.train.measuring import Measuring
 from brahma.train.monitor import Convergence, Display, MetricsWriter, Notice, SystemSampler, TimeReport, mfu
 from brahma.train.monitor.report import TELLING
 from brahma.train.optimizer_state import optimizer_tensors
+from brahma.train.progress import Progress
+from brahma.train.selection import Selection
 from brahma.train.stored import Stored
 
 _log = logging.getLogger(__name__)
-
-
-class Progress:
-    """How far a run is; what `trainer_state.json` keeps of it.
-
-    Attributes:
-        step: steps done.
-        tokens: supervised tokens trained on.
-        window_loss, window_tokens: summed since the last logged row.
-        best_loss, best_step: lowest evaluation loss and where it was.
-    """
-
-    def __init__(self) -> None:
-        self.step = 0
-        self.tokens = 0
-        self.window_loss = 0.0
-        self.window_tokens = 0
-        self.best_loss: float | None = None
-        self.best_step: int | None = None
-
-    def add(self, result: StepResult) -> None:
-        self.step += 1
-        self.tokens += result.tokens
-        self.window_loss += result.loss_sum
-        self.window_tokens += result.tokens
-
-    def close_window(self) -> float | None:
-        """Mean loss since the last row; None when nothing was trained on."""
-        mean = self.window_loss / self.window_tokens if self.window_tokens else None
-        self.window_loss, self.window_tokens = 0.0, 0
-        return mean
-
-    def to_dict(self) -> dict[str, Any]:
-        return dict(vars(self))
-
-    def load(self, state: dict[str, Any]) -> None:
-        for name in vars(self):
-            setattr(self, name, state[name])
 
 
 @dataclass(frozen=True)
@@ -91,7 +53,7 @@ class Session:
     Args:
         stepper: one step.
         until_step: pause after this step; None: to the end.
-        validation: packs to evaluate on; None: no evaluation.
+        measuring: what an evaluation measures.
         fixed_state: what stands in every `trainer_state.json` of the run besides the progress.
         stored: what a checkpoint keeps of the model.
         flops_per_token, peak_flops: for MFU.
@@ -104,7 +66,7 @@ class Session:
         directory: RunDirectory,
         model: PreTrainedModel,
         stepper: Stepper,
-        validation: Packs | None,
+        measuring: Measuring,
         progress: Progress,
         writer: CheckpointWriter,
         metrics: MetricsWriter,
@@ -120,14 +82,14 @@ class Session:
     ) -> None:
         self._config = config
         self._training = config.training
-        self._max_eval_packs = config.evaluation.max_packs
         self._directory = directory
         self._model = model
         self._stepper = stepper
         self._clock = stepper.clock
         self._plan = stepper.plan
         self._until = min(until_step or self._plan.total_steps, self._plan.total_steps)
-        self._validation = validation
+        self._measuring = measuring
+        self._selection = Selection(config.evaluation, progress)
         self._progress = progress
         self._writer = writer
         self._metrics = metrics
@@ -155,26 +117,32 @@ class Session:
 
         Raises:
             KeyboardInterrupt, SystemExit: it was asked to stop; the checkpoint is written.
-            TrainingError, CheckpointError: it cannot go on.
+            BrahmaError: it cannot go on, or a task of its evaluation cannot be run at all.
         """
         progress, total = self._progress, self._plan.total_steps
         started = progress.tokens
-        best = {"best": self.best_name(), "best_loss": progress.best_loss}
-        self._tell(status="running", step=progress.step, total_steps=total, message="", **best)
+        self._tell(status="running", step=progress.step, total_steps=total, message="", **self._best_so_far())
+        if not self._is_over:
+            with self._clock("evaluation"):
+                self._selection.higher_is_better = self._measuring.begin()
         self._display.begin(self._directory.name, progress.step, total)
-        while progress.step < self._until and self._interrupts.signal is None:
+        while progress.step < self._until and not self._is_over and self._interrupts.signal is None:
             result = self._stepper.step(progress.step)
             progress.add(result)
             self._display.step(progress.step)
-            self._after_step(result, last=progress.step == total)
+            self._after_step(result)
             if self._writer.blocked:
                 self._wait_for_room()
         with self._clock("checkpoint"):
             self._writer.wait(self._while_waiting)
-        if self._interrupts.signal is not None and (progress.step < total or self._writer.blocked):
+        if self._interrupts.signal is not None and (not self._is_over or self._writer.blocked):
             self._stop()
-        if progress.step < total:
-            return self._pause()
+        return self._finish(started) if self._is_over else self._pause()
+
+    def _finish(self, started: int) -> Ending:
+        """Say where the time went since `started` tokens, which checkpoint is best, and why it is over."""
+        progress = self._progress
+        ending = Ending("finished", self._selection.reason if self._stops_early else "")
         self._tell()
         self._display.end()
         report = self._report(progress.tokens - started)
@@ -182,23 +150,36 @@ class Session:
         _log.info("%s", report)
         if self.best_name() is not None:
             folder = self._directory.checkpoints / str(self.best_name())
-            self._display.note(f"best checkpoint: {folder} (eval loss {progress.best_loss:.3f})")
-        return Ending("finished")
+            best = f"eval {self._selection.metric} {progress.best_value:.3f}"
+            self._display.note(f"best checkpoint: {folder} ({best})")
+        if ending.message:
+            self._display.note(ending.message)
+            _log.info("%s", ending.message)
+        return ending
 
-    def _after_step(self, result: StepResult, *, last: bool) -> None:
+    @property
+    def _is_over(self) -> bool:
+        return self._progress.step == self._plan.total_steps or self._stops_early
+
+    @property
+    def _stops_early(self) -> bool:
+        return self._progress.step < self._plan.total_steps and self._selection.gives_up
+
+    def _after_step(self, result: StepResult) -> None:
         training, step = self._training, self._progress.step
         if result.skipped and result.tokens:
             _log.info("step %d is skipped: fp16 overflow; loss scale %g", step, self._stepper.scaler.scale)
         elif result.skipped:
             _log.warning("%s", self._watch.skipped(step))
+        evaluated: dict[str, float] = {}
+        improved = False
+        if self._evaluates(step):
+            with self._clock("evaluation"):
+                evaluated, improved = self._evaluate()
+        last = self._is_over
         logs = step % training.logging_steps == 0 or step == 1 or last
         values = self._training_values(result) if logs else {}
-        improved = False
-        if self._evaluates(step, last=last):
-            with self._clock("evaluation"):
-                evaluated = self._evaluate(full=last)
-            values |= evaluated
-            improved = self._is_best(evaluated["eval/loss"])
+        values |= _finite(evaluated)
         if values:
             with self._clock("logging"):
                 self._log_row(values, result, logs=logs)
@@ -239,9 +220,10 @@ class Session:
             found += self._convergence.evaluated(step, evaluated)
         return found
 
-    def _evaluates(self, step: int, *, last: bool) -> bool:
-        if self._validation is None:
+    def _evaluates(self, step: int) -> bool:
+        if not self._measuring.has_any:
             return False
+        last = step == self._plan.total_steps
         match self._training.evaluation_strategy:
             case "steps":
                 return last or step % (self._training.eval_steps or EVAL_STEPS) == 0
@@ -250,28 +232,17 @@ class Session:
             case _:
                 return last
 
-    def _evaluate(self, *, full: bool) -> dict[str, float | int | None]:
-        assert self._validation is not None
-        totals = evaluate_packs(
-            self._model,
-            self._validation,
-            batch_size=self._training.batch_size,
-            max_packs=None if full else self._max_eval_packs,
-        )
-        found = {
-            "eval/loss": loss(totals),
-            "eval/perplexity": perplexity(totals),
-            "eval/bits_per_byte": bits_per_byte(totals),
-            "eval/tokens": totals.tokens,
-        }
-        return {key: value if math.isfinite(value) else None for key, value in found.items()}
-
-    def _is_best(self, found: float | int | None) -> bool:
-        progress = self._progress
-        if found is None or (progress.best_loss is not None and found >= progress.best_loss):
-            return False
-        progress.best_loss, progress.best_step = float(found), progress.step
-        return True
+    def _evaluate(self) -> tuple[dict[str, float], bool]:
+        """What is measured after this step, and whether it is the best so far."""
+        number = self._progress.evaluations + 1
+        if self._progress.step == self._plan.total_steps:
+            found = self._measuring.whole()
+            return found, self._selection.take(found)
+        found = self._measuring.between_steps(number)
+        improved = self._selection.take(found)
+        if self._stops_early and not self._measuring.is_whole(number):
+            found |= self._measuring.whole()  # the last row of a run is of all data
+        return found, improved
 
     def save(self) -> None:
         """Write a checkpoint of this step, beside the training if `async_save` is on."""
@@ -283,14 +254,22 @@ class Session:
             if not self._training.async_save:
                 self._writer.wait(self._while_waiting)
         self._saved_step = self._progress.step
-        best = self.best_name()
-        if best is not None:
-            self._tell(best=best, best_loss=self._progress.best_loss)
+        if self.best_name() is not None:
+            self._tell(**self._best_so_far())
 
     def best_name(self) -> str | None:
         """The best checkpoint's folder; None when nothing was evaluated."""
         step = self._progress.best_step
         return None if step is None else f"checkpoint-{step}"
+
+    def _best_so_far(self) -> dict[str, Any]:
+        """For the run's state."""
+        return {
+            "best": self.best_name(),
+            "best_loss": self._progress.best_loss,
+            "best_metric": self._selection.metric,
+            "best_value": self._progress.best_value,
+        }
 
     def _snapshot(self) -> Snapshot:
         return Snapshot(
@@ -356,14 +335,14 @@ class Session:
         if self._interrupts.signal is not None:
             self._stop()
         with self._clock("evaluation"):
-            figures = self._evaluate(full=True) if self._validation is not None else {}
+            figures = self._measuring.whole()
         noted = {**Run(self._directory).pauses, step: figures}
         write_json(self._directory.pauses, {str(step): noted[step] for step in sorted(noted)})
         ending = Ending("interrupted", f"paused at step {step}")
         self._tell(status=ending.status, step=step, message=ending.message)
         self._display.end()
         self._display.note(f"{ending.message} of {self._plan.total_steps}; --resume auto goes on from there")
-        _log.info("%s  %s", ending.message, _readable(figures))
+        _log.info("%s  %s", ending.message, _readable(_finite(figures)))
         self._interrupts.leave()
         return ending
 
@@ -411,6 +390,15 @@ class Session:
         """Of so many supervised tokens a second; None where the matrix rate was measured too low to tell."""
         found = mfu(rate * self._computed, self._flops_per_token, self._peak_flops)
         return found if found <= 1 else None
+
+
+def _finite(values: Mapping[str, float]) -> dict[str, Any]:
+    """For a row of metrics, where None is left out."""
+    return {key: _number(value) for key, value in values.items()}
+
+
+def _number(value: float | None) -> float | None:
+    return value if value is not None and math.isfinite(value) else None
 
 
 def _readable(row: Mapping[str, Any]) -> str:

@@ -197,7 +197,8 @@ def _nothing_left(directory: RunDirectory, until_step: int | None) -> str:
     """Why a run has nothing left to do; empty where it has."""
     state, run = directory.read_state(), Run(directory)
     if state is not None and state.status == "finished":
-        return f"run {directory.name} is finished at step {state.step}: nothing is left to do"
+        why = f" ({state.message})" if state.message else ""
+        return f"run {directory.name} is finished at step {state.step}: nothing is left to do{why}"
     steps = [int(folder.name.removeprefix("checkpoint-")) for folder in run.checkpoints]
     if until_step is None or not steps or steps[-1] < until_step:
         return ""

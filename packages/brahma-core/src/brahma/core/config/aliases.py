@@ -8,7 +8,7 @@ from typing import Any
 from brahma.core.config.formats import KeyPath
 
 _TRAINING, _DATA, _LORA = "training_config", "data_config", "lora_config"
-_QUANTIZATION = "quantization"
+_QUANTIZATION, _EVALUATION = "quantization", "evaluation"
 
 ALIASES: Mapping[KeyPath, KeyPath] = {
     # The guide shows these at the top level.
@@ -25,6 +25,15 @@ ALIASES: Mapping[KeyPath, KeyPath] = {
     (_TRAINING, "max_seq_length"): (_DATA, "seq_length"),
     (_DATA, "max_length"): (_DATA, "seq_length"),
     (_DATA, "max_seq_length"): (_DATA, "seq_length"),
+    (_TRAINING, "metric_for_best_model"): (_EVALUATION, "metric"),
+    (_TRAINING, "greater_is_better"): (_EVALUATION, "higher_is_better"),
+    # transformers.EarlyStoppingCallback
+    (_TRAINING, "early_stopping_patience"): (_EVALUATION, "patience"),
+    (_TRAINING, "early_stopping_threshold"): (_EVALUATION, "min_delta"),
+    (_EVALUATION, "early_stopping_patience"): (_EVALUATION, "patience"),
+    (_EVALUATION, "early_stopping_threshold"): (_EVALUATION, "min_delta"),
+    (_EVALUATION, "metric_for_best_model"): (_EVALUATION, "metric"),
+    (_EVALUATION, "greater_is_better"): (_EVALUATION, "higher_is_better"),
     (_TRAINING, "output_dir"): ("output_dir",),
     (_TRAINING, "run_name"): ("run_name",),
     # peft.LoraConfig, and its LoRA+ optimizer
@@ -78,11 +87,17 @@ FOREIGN_KEYS: Mapping[str, str] = {
     "model_name_or_path": 'give "base_model" in model_config',
     "gradient_accumulation": 'give "gradient_accumulation_steps" in training_config',
     "resume_from_checkpoint": "resuming is asked for on the command line: --resume auto",
+    "load_best_model_at_end": "the best checkpoint is kept in any case, and a run's name stands for it; what "
+    'it is best by is "metric" in evaluation',
     "dropout": 'in model_config it is "attention_dropout"; in lora_config "dropout"',
 }
 """Keys of other trainers that have no counterpart of the same meaning, each with what to do instead."""
 
-_CHOICES = {*((_TRAINING, key) for key in ("optimizer", "schedule", "backend")), (_QUANTIZATION, "quantizer")}
+_CHOICES = {
+    *((_TRAINING, key) for key in ("optimizer", "schedule", "backend")),
+    (_QUANTIZATION, "quantizer"),
+    ("search", "sampler"),
+}
 
 
 def aliases_in(section: KeyPath) -> list[str]:

@@ -6,16 +6,15 @@ from collections.abc import Iterator
 
 from brahma.core.config.absent import refuse_absent_features
 from brahma.core.config.adapter_checks import adapter_mistakes
+from brahma.core.config.evaluation_checks import evaluation_mistakes
 from brahma.core.config.problems import Mistake
+from brahma.core.config.search_checks import search_mistakes
 from brahma.core.config.sections import Config, TrainingSection
 from brahma.core.config.shape import architecture, explicit, model_mistakes
 from brahma.core.presets import PRESETS
 
 TRAINED_IDS = {"pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2}
 """Ids of the special tokens of every tokenizer that we train."""
-
-_MOST_HELD_OUT = 0.5
-"""A larger fraction is that of the training data, misunderstood."""
 
 
 def check_config(config: Config) -> Iterator[Mistake]:
@@ -27,9 +26,10 @@ def check_config(config: Config) -> Iterator[Mistake]:
     yield from _precision(config.training)
     yield from _length_of_the_run(config.training)
     yield from _batches(config.training)
-    yield from _evaluation(config)
+    yield from evaluation_mistakes(config)
     yield from _trackers(config.training)
     yield from adapter_mistakes(config)
+    yield from search_mistakes(config)
     yield from refuse_absent_features(config)
 
 
@@ -129,31 +129,6 @@ def _batches(training: TrainingSection) -> Iterator[Mistake]:
         text = f"{size} is not a multiple of batch_size, {training.batch_size}"
         keys = ("training_config.global_batch_size", "training_config.batch_size")
         yield Mistake(keys, text, f"a multiple of {training.batch_size}")
-
-
-def _evaluation(config: Config) -> Iterator[Mistake]:
-    strategy, validation = config.training.evaluation_strategy, config.data.validation
-    if strategy != "no" and validation is None:
-        hint = 'give "validation" in data_config: a fraction such as 0.01, or a path'
-        keys = ("training_config.evaluation_strategy", "data_config.validation")
-        yield Mistake(keys, f'"{strategy}", but there is no validation data', hint)
-    if strategy != "steps" and config.training.eval_steps is not None:
-        text = f'is for "evaluation_strategy": "steps", and that is "{strategy}"'
-        keys = ("training_config.eval_steps", "training_config.evaluation_strategy")
-        yield Mistake(keys, text, 'give "evaluation_strategy": "steps" in training_config, or remove it')
-    if strategy == "no" and config.evaluation.max_packs is not None:
-        text = 'is for evaluations between steps, and "evaluation_strategy" is "no"'
-        keys = ("evaluation.max_packs", "training_config.evaluation_strategy")
-        hint = 'give "evaluation_strategy": "steps" or "epoch" in training_config, or remove it'
-        yield Mistake(keys, text, hint)
-    if isinstance(validation, float) and validation > _MOST_HELD_OUT:
-        text = f"{100 * validation:.3g} % of the data would be held out and not trained on"
-        hint = f"the part that is held out: {1 - validation:.3g}, if the rest is to be trained on"
-        yield Mistake(("data_config.validation",), text, hint)
-    if validation == config.data.train:
-        text = "is the training data itself: its score would say nothing about new text"
-        hint = "other files, or a fraction such as 0.01, which is held out"
-        yield Mistake(("data_config.validation", "data_config.train"), text, hint)
 
 
 def _trackers(training: TrainingSection) -> Iterator[Mistake]:

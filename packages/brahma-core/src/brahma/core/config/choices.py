@@ -6,7 +6,8 @@ from collections.abc import Collection, Mapping
 
 from brahma.core.config.formats import KeyPath
 from brahma.core.config.resolve import ResolvedConfig
-from brahma.core.entries import BackendEntry, Entry, QuantizerEntry
+from brahma.core.entries import BackendEntry, Entry, MetricEntry, QuantizerEntry
+from brahma.core.errors import ConfigError, PluginError
 from brahma.core.plugins import get_plugins
 
 KINDS: Mapping[KeyPath, str] = {
@@ -53,6 +54,44 @@ def check_choices(resolved: ResolvedConfig) -> None:
         where = _place(resolved, key)
         auto = next((each for each in AUTO if (each.kind, each.name) == (kind, choice.name)), None)
         get_plugins().options(auto or get_plugins().find(kind, choice.name, where), choice, where)
+    _check_metric(resolved)
+
+
+def _check_metric(resolved: ResolvedConfig) -> None:
+    """That of the validation data; a task's figure is known when the task has been run."""
+    evaluation, key = resolved.config.evaluation, "evaluation.metric"
+    if evaluation.metric_task is not None:
+        return
+    try:
+        entry = get_plugins().find("metric", evaluation.metric, _place(resolved, key))
+    except PluginError as error:
+        error.hint = f"{error.hint}; a task's figure is TASK/FIGURE, such as hellaswag/acc"
+        raise
+    assert isinstance(entry, MetricEntry)
+    if entry.of != "totals":
+        raise ConfigError(
+            f"{entry.name} is a metric of answers, which no run is measured by",
+            where=_place(resolved, key),
+            hint="loss, perplexity, bits_per_byte, or a task's figure such as hellaswag/acc",
+        )
+    check_direction(
+        evaluation.metric,
+        entry.higher_is_better,
+        evaluation.higher_is_better,
+        _place(resolved, "evaluation.higher_is_better"),
+    )
+
+
+def check_direction(metric: str, known: bool | None, said: bool | None, where: str) -> None:
+    """Raises ConfigError where a configuration says that a metric improves the way in which it gets worse."""
+    if None in (known, said) or known == said:
+        return
+    raise ConfigError(
+        f"{metric} is better when it is {'higher' if known else 'lower'}",
+        where=where,
+        why=f"higher_is_better is {str(said).lower()}",
+        hint="remove it: the direction follows from the metric",
+    )
 
 
 def _place(resolved: ResolvedConfig, key: str) -> str:

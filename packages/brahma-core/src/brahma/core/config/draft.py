@@ -26,11 +26,16 @@ _PATHS: tuple[KeyPath, ...] = (
     ("training_config", "deepspeed_config"),
     ("lora_config", "adapter"),
     ("lora_config", "stack"),
+    ("evaluation", "data_dir"),
     ("output_dir",),
 )
 _DATA = _PATHS[:2]
-_PATHS_OR_IDS: tuple[KeyPath, ...] = (("model_config", "base_model"), ("tokenizer", "path"))
-"""These may be hub ids: paths only if they exist or begin like one."""
+_PATHS_OR_IDS: tuple[KeyPath, ...] = (
+    ("model_config", "base_model"),
+    ("tokenizer", "path"),
+    ("search", "storage"),
+)
+"""These may be ids or names: paths only if they exist or begin like one."""
 
 
 @dataclass(frozen=True)

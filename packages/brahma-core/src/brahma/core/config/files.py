@@ -13,7 +13,7 @@ from brahma.core.suggest import nearest
 
 
 def check_files(resolved: ResolvedConfig) -> None:
-    """Hold the data, the template and the adapters of a configuration against this machine's files.
+    """Hold the data, the template, the adapters and the tasks' folder against this machine's files.
 
     Raises:
         ConfigError: with all that are not there, each with the line that names it.
@@ -28,6 +28,7 @@ def _named(resolved: ResolvedConfig) -> Iterator[tuple[str, str]]:
         "data_config.train": data.train,
         "data_config.validation": data.validation,
         "data_config.template": data.template,
+        "evaluation.data_dir": resolved.config.evaluation.data_dir,
     }
     if lora is not None:
         chosen |= {"lora_config.adapter": lora.adapter, "lora_config.stack": lora.stack}

@@ -17,6 +17,7 @@ Whole = Annotated[int, Field(ge=0)]
 Seed = Annotated[int, Field(ge=0, lt=2**63)]
 Text = Annotated[str, Field(min_length=1)]
 Texts = Annotated[list[Text], Field(min_length=1)]
+RunName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$")]
 
 Format = Literal["auto", "text", "jsonl", "chat", "completion", "instruct", "sharegpt"]
 
@@ -299,17 +300,84 @@ class QuantizationSection(Section):
     """Refuse a layer whose width `group_size` does not divide, instead of giving it a smaller group."""
 
 
+def _as_metric(value: Any) -> Any:
+    """As rows of metrics and other trainers call it: `eval/loss`, `eval_loss`."""
+    return value.removeprefix("eval/").removeprefix("eval_") if isinstance(value, str) else value
+
+
 class EvaluationSection(Section):
-    """`evaluation`: what is measured at the end of a run and between its steps."""
+    """`evaluation`: what is measured at the end of a run and between its steps, and what follows from it."""
 
     max_packs: Count | None = None
     """Validation packs scored between steps; absent: all. The end of the run always scores all."""
+    metric: Annotated[Text, BeforeValidator(_as_metric)] = "loss"
+    """What the best checkpoint is best by: loss, perplexity, bits_per_byte, another metric that is installed,
+    or a task's figure, as `hellaswag/acc_norm`."""
+    higher_is_better: bool | None = None
+    """Which way `metric` improves. Absent: as the metric or task says; upwards where a task says nothing."""
+    tasks: Text | Texts | None = None
+    """Named tasks that each evaluation runs too, such as hellaswag."""
+    task_limit: Count = 100
+    """Examples of a task, the first ones."""
+    task_every: Count = 1
+    """Evaluations from one that runs the tasks to the next; that at the end of the run always does."""
+    num_fewshot: Whole | None = None
+    """Solved examples before each question; absent: as the task has it."""
+    data_dir: Text | None = None
+    """Folder that holds the tasks' data; absent: they come from the hub, or its cache."""
+    patience: Count | None = None
+    """Evaluations in a row without a better `metric` after which the run ends; absent: it goes on."""
+    min_delta: NotNegative = 0.0
+    """How much better `metric` has to be for `patience`, since it last was."""
+
+    @property
+    def task_names(self) -> list[str]:
+        """Of `tasks`, which may be one text with commas."""
+        given = self.tasks.split(",") if isinstance(self.tasks, str) else self.tasks or []
+        return [name.strip() for name in given if name.strip()]
+
+    @property
+    def metric_task(self) -> str | None:
+        """The task whose figure `metric` is; None for one of the validation data."""
+        return self.metric.rpartition("/")[0] or None
+
+
+class SearchSection(Section):
+    """`search`: a search for better settings. `brahma search` reads it; a training does not."""
+
+    name: RunName | None = None
+    """Name of the study: whoever searches under it joins it. Absent: the configuration file's stem."""
+    parameters: dict[str, Any] | None = None
+    """What is varied: a key of `training_config`, or a dotted one such as `lora_config.r`, and its range:
+    `{"low": 1e-5, "high": 1e-3, "log": true}`, a list of values, or null for the default range."""
+    trials: Count = 20
+    """Configurations that are tried, all processes together."""
+    metric: Annotated[Text, BeforeValidator(_as_metric)] = "loss"
+    """What is compared: loss, perplexity, bits_per_byte, another metric that is installed, a task's figure, as
+    `hellaswag/acc_norm`, a metric of the run, as `train/loss`, or an objective of a plugin."""
+    higher_is_better: bool | None = None
+    """Which way `metric` improves; absent: as the metric says, or higher for a task's figure."""
+    sampler: NamedChoice = Choice(name="tpe")
+    """What chooses the values of the next trial: tpe, gp, random, qmc, brute_force, or a plugin's."""
+    reduction_factor: Annotated[int, Field(ge=2)] | None = 3
+    """One in so many of the trials that got as far as a rung goes on to the next, which is so many times as
+    far. null: each trial is trained to its end."""
+    min_steps: Count | None = None
+    """Steps of the base configuration after which trials are first compared; absent: a ninth of its steps.
+    A trial with other batches is compared after as many tokens."""
+    max_tokens: Count | None = None
+    """Tokens that all trials together may be trained on; absent: as many as the trials take."""
+    storage: Text = "journal"
+    """Where the study is kept: `journal`, a file in `<output_dir>/searches/<name>`; the path of another file;
+    or the URL of a database, as optuna takes it, such as `sqlite:////data/study.db`."""
+    seed: Seed = 0
+    """Of the sampler. With the same seed the trials are the same."""
 
 
 class Config(Section):
     """A whole configuration. Paths are absolute once it is loaded."""
 
-    run_name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$")] | None = None
+    run_name: RunName | None = None
     """Name of the run's folder; absent: the configuration file's stem and a counter."""
     model: Annotated[ModelSection, Field(alias="model_config")]
     """What to train."""
@@ -325,5 +393,7 @@ class Config(Section):
     """The base model is quantized under the adapters; `{}` takes the defaults."""
     evaluation: EvaluationSection = EvaluationSection()
     """What is measured between steps and at the end."""
+    search: SearchSection | None = None
+    """What `brahma search` varies, and what it compares the trials by."""
     output_dir: Text = "."
     """Where `runs/`, `logs/` and `data/` are made."""

@@ -154,7 +154,18 @@ _NAMES: Mapping[KeyPath, Mapping[str, str]] = {
         "quantizer": "method quantization_method quant_method library",
         "skip_modules": "llm_int8_skip_modules modules_to_not_convert exclude_modules ignore",
     },
-    ("evaluation",): {"max_packs": "max_batches max_samples limit eval_iters max_steps eval_batches"},
+    ("evaluation",): {
+        "max_packs": "max_batches max_samples limit eval_iters max_steps eval_batches",
+        "metric": "best_metric monitor metric_name",
+        "higher_is_better": "maximize greater_better",
+        "tasks": "task benchmarks benchmark eval_tasks lm_eval_tasks",
+        "task_limit": "tasks_limit task_samples examples num_examples",
+        "task_every": "tasks_every",
+        "num_fewshot": "fewshot few_shot n_shot num_shots shots",
+        "data_dir": "task_data tasks_dir data_folder task_data_dir",
+        "patience": "early_stopping early_stop early_stopping_rounds stop_after",
+        "min_delta": "threshold tolerance early_stopping_delta early_stopping_min_delta",
+    },
 }
 
 

@@ -36,13 +36,23 @@ class Convergence:
         warmup_steps: of these; gradients are clipped often during the warm-up.
         vocab_size: of the model; its logarithm is the loss of guessing.
         max_grad_norm: where gradients are clipped; 0: they are not.
+        keeps_best: the checkpoint of the lowest evaluation loss is kept.
     """
 
-    def __init__(self, *, total_steps: int, warmup_steps: int, vocab_size: int, max_grad_norm: float) -> None:
+    def __init__(
+        self,
+        *,
+        total_steps: int,
+        warmup_steps: int,
+        vocab_size: int,
+        max_grad_norm: float,
+        keeps_best: bool = True,
+    ) -> None:
         self._half = max(_ENOUGH_STEPS, total_steps // 2)
         self._warmup_steps = warmup_steps
         self._guess = math.log(vocab_size)
         self._max_grad_norm = max_grad_norm
+        self._keeps_best = keeps_best
         self._first: list[float] = []
         self._rows = 0
         self._began = 0  # the step of the first row: a resumed attempt begins in the middle
@@ -67,14 +77,14 @@ class Convergence:
     def evaluated(self, step: int, loss: float) -> list[Notice]:
         """Take an evaluation."""
         now = median(self._recent) if self._recent else math.inf
-        best, at, then = self._best
+        best, _, then = self._best
         if loss <= best:
             self._best, self._worse = (loss, step, now), 0
             return []
         self._worse = self._worse + 1 if loss > _WORSE * best else 0
         if (self._worse < 2 and loss <= _MUCH_WORSE * best) or now >= then:
             return []
-        return self._once({"overfitting": _overfitting(step, loss, now, best, at, then)})
+        return self._once({"overfitting": _overfitting(step, loss, now, self._best, self._keeps_best)})
 
     def _once(self, found: dict[str, Notice | None]) -> list[Notice]:
         new = {name: notice for name, notice in found.items() if notice and name not in self._said}
@@ -123,11 +133,15 @@ class Convergence:
         )
 
 
-def _overfitting(step: int, loss: float, now: float, best: float, at: int, then: float) -> Notice:
+def _overfitting(
+    step: int, loss: float, now: float, before: tuple[float, int, float], keeps_best: bool
+) -> Notice:
+    best, at, then = before
+    use = f"use checkpoint-{at}, which is kept as the best; " if keeps_best else ""
     return Notice(
         f"step {step}: the evaluation loss has risen from {best:.4g} at step {at} to {loss:.4g}, while the "
         f"training loss fell from {then:.4g} to {now:.4g}: the model learns its data by heart",
-        f"use checkpoint-{at}, which is kept as the best; next time fewer epochs, more data, or a lower lr",
+        f"{use}next time fewer epochs, more data, or a lower lr",
     )
 
 

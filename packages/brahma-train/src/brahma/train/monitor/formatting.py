@@ -40,6 +40,14 @@ def figures(row: Mapping[str, Any]) -> dict[str, str]:
     return shown
 
 
+def task_figures(row: Mapping[str, Any]) -> dict[str, str]:
+    """The figures of tasks in a row, as text: `eval/hellaswag/acc` is called `hellaswag acc`."""
+    keys = [key for key in row if key.startswith("eval/") and key.count("/") > 1]
+    return {
+        key.removeprefix("eval/").replace("/", " "): f"{row[key]:.3f}" for key in keys if row[key] is not None
+    }
+
+
 def sparkline(values: Sequence[float], width: int) -> str:
     """`values` as bars between their lowest and highest, at most `width` characters, newest right."""
     if not values or width < 1:

@@ -11,7 +11,7 @@ from rich.text import Text
 from brahma.core.live import LiveScreen, Surface, bar, colour, fitting, flowing
 from brahma.core.pace import Outcome, Pace, Work
 from brahma.core.sizes import duration
-from brahma.train.monitor.formatting import ORDER, figures, sparkline
+from brahma.train.monitor.formatting import ORDER, figures, sparkline, task_figures
 
 _LOSSES_KEPT = 1024
 _LONGEST_CURVE = 60
@@ -104,7 +104,7 @@ class TrainingState:
         shown = figures(row)
         if "eval loss" in shown:
             shown["eval loss"] += f" at step {row['step']:,}"
-        self._show(shown)
+        self._show(shown | task_figures(row))
         if row.get("train/loss") is not None:
             self._losses.append(row["train/loss"])
         if len(self._losses) > _LOSSES_KEPT:
@@ -124,8 +124,9 @@ class TrainingState:
         losses = list(flowing(self._pairs(_IMPORTANT), room, _GAP))
         if losses:
             losses[-1] = self._with_curve(losses[-1], room)
+        tasks = [name for name in self._figures if name not in ORDER]
         others = [name for name in ORDER if name not in _IMPORTANT]
-        lines = [*losses, *flowing(self._pairs(others), room, _GAP)]
+        lines = [*losses, *flowing(self._pairs([*tasks, *others]), room, _GAP)]
         lines = lines or [Text("the first step takes longest", "dim")]
         return [self._head(columns), *(Text.assemble(_INDENT, line) for line in lines)]
 

@@ -8,7 +8,7 @@ from typing import Any, TextIO
 
 from brahma.core.pace import Outcome, Pace, Work
 from brahma.core.progress import PlainScreen
-from brahma.train.monitor.formatting import figures
+from brahma.train.monitor.formatting import figures, task_figures
 
 _ALL_ROWS = 30.0  # seconds at the beginning in which every row has its line
 _ROW_SHARE = 0.02  # afterwards the time between two rows, as a part of that since the beginning …
@@ -48,8 +48,8 @@ class PlainRenderer(PlainScreen):
             gap = min(_LONGEST_GAP, _ROW_SHARE * max(0.0, self._now() - self._began - _ALL_ROWS))
             self._next_row = self._now() + gap
             self.say("  ".join([f"step {step}/{self._total}", *self._training(shown)]))
-        if "eval loss" in shown:
-            self.say("  ".join([f"step {step}/{self._total}", *_evaluation(row)]))
+        if evaluation := _evaluation(row):
+            self.say("  ".join([f"step {step}/{self._total}", *evaluation]))
 
     def saved(self, checkpoint: str, best: str | None) -> None:
         self.say(f"saved {checkpoint}" + (", the best so far" if checkpoint == best else ""))
@@ -69,6 +69,13 @@ class PlainRenderer(PlainScreen):
 
 
 def _evaluation(row: Mapping[str, Any]) -> list[str]:
+    tasks = [f"{name} {value}" for name, value in task_figures(row).items()]
+    return [*_held_out(row), *tasks]
+
+
+def _held_out(row: Mapping[str, Any]) -> list[str]:
+    if (loss := figures(row).get("eval loss")) is None:
+        return []
     texts = {"eval/perplexity": "perplexity {:.2f}", "eval/bits_per_byte": "{:.3f} bits/byte"}
     measured = [text.format(row[key]) for key, text in texts.items() if row.get(key) is not None]
-    return [f"eval loss {figures(row)['eval loss']}", *measured]
+    return [f"eval loss {loss}", *measured]

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from brahma.core.commands.runs.rows import (
+    best_by,
     curve_option,
     model_name,
     number,
@@ -71,9 +72,18 @@ def _results(found: Comparison) -> list[tuple[str, ...]]:
         ("status", *(run.status for run in found.runs)),
         ("model", *(model_name(run) for run in found.runs)),
         ("step", *(steps(run.state) for run in found.runs)),
+        *_best(found),
         *((name, *map(figure, found.summaries)) for name, figure in _FIGURES.items()),
     ]
     return [row for row in rows if any(row[1:])]
+
+
+def _best(found: Comparison) -> list[tuple[str, ...]]:
+    """Nothing where all runs go by the loss: that stands below."""
+    states = [run.state for run in found.runs]
+    if all(state.best_metric == "loss" for state in states):
+        return []
+    return [("best by", *(best_by(each.best_evaluation, each.best_metric) for each in states))]
 
 
 def _print_keys(title: str, heads: Sequence[str], rows: Sequence[Row], show_all: bool) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from brahma.core.commands.runs.rows import model_name, number, output_dir_option
+from brahma.core.commands.runs.rows import best_by, model_name, number, output_dir_option
 from brahma.core.console import print_table, print_warning
 from brahma.core.runs import Run, list_runs
 from brahma.core.sizes import duration
@@ -69,6 +69,8 @@ def _row(run: Run) -> Row:
         "total_steps": state.total_steps,
         "loss": state.loss,
         "best_eval_loss": state.best_loss,
+        "best_metric": state.best_metric,
+        "best_value": state.best_evaluation,
         "seconds": state.seconds,
         "updated": state.updated,
         "directory": str(run.directory),
@@ -83,7 +85,7 @@ def _cells(row: Row, now: float) -> tuple[str, ...]:
         row["model"],
         f"{row['step']}/{total}",
         number(row["loss"], ".4f"),
-        number(row["best_eval_loss"], ".4f"),
+        best_by(row["best_value"], row["best_metric"]),
         duration(row["seconds"]) if row["seconds"] else "",
         f"{duration(now - row['updated'])} ago",
     )

@@ -40,6 +40,13 @@ def steps(state: RunState) -> str:
     return f"{state.step}/{'?' if state.total_steps is None else state.total_steps}"
 
 
+def best_by(value: float | None, metric: str) -> str:
+    """`0.3120 hellaswag/acc`: what a checkpoint is the best by; the loss goes without its name."""
+    return (
+        " ".join([number(value, ".4f"), *([metric] if metric != "loss" else [])]) if value is not None else ""
+    )
+
+
 def model_name(run: Run) -> str:
     """The preset or base model, else layers and width; empty where the configuration cannot be read."""
     try:

@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from brahma.core.commands.runs.rows import (
+    best_by,
     called,
     curve_option,
     number,
@@ -90,6 +91,9 @@ def _standing(run: Run, summary: RunSummary) -> Rows:
     yield "name", run.name
     yield "status", run.status + (f": {state.message}" if state.message else "")
     yield "step", steps(state)
+    if state.best is not None and state.best_metric != "loss":
+        by = best_by(state.best_evaluation, state.best_metric)
+        yield "best by", f"{by} at step {state.best.removeprefix('checkpoint-')}"
     if summary.best is not None:
         step, loss = summary.best
         yield "best eval loss", f"{loss:.4f} at step {step}"

@@ -346,8 +346,9 @@ _RULES: dict[str, Rule] = {
     "use_tensorboard": drop("always so here: TensorBoard events are written"),
     **each(
         lacks("stop by a measured loss", "only a loss that is no number stops the run"),
-        "early_stopping_patience loss_watchdog_threshold loss_watchdog_patience",
+        "loss_watchdog_threshold loss_watchdog_patience",
     ),
+    "early_stopping_patience": convert.PATIENCE,
     **each(
         lacks("learning rate of its own for a part of the model"),
         "embedding_lr embedding_lr_scale lr_groups lr_quadratic_warmup",
@@ -400,7 +401,9 @@ _RULES: dict[str, Rule] = {
     ),
     "resume_from_checkpoint": drop(reasons.RESUME),
     "auto_resume_from_checkpoints": drop(reasons.RESUME),
-    **each(drop(reasons.BEST), "load_best_model_at_end metric_for_best_model greater_is_better"),
+    "load_best_model_at_end": drop(reasons.BEST),
+    "metric_for_best_model": convert.BEST_METRIC,
+    "greater_is_better": drop(reasons.DIRECTION),
     **each(drop(reasons.CHECKPOINTS), "save_safetensors save_only_model save_first_step"),
     **each(
         drop(reasons.EVALUATION),

@@ -203,6 +203,30 @@ def when_to_evaluate(value: Any, source: Source) -> Outcome:
 EVALUATION = custom(f"`{_TRAINING}.evaluation_strategy`", when_to_evaluate)
 
 
+def best_metric(value: Any, source: Source) -> Outcome:
+    """`metric_for_best_model`: what is measured here is the loss, and tasks by name."""
+    target = "evaluation.metric"
+    if str(value).removeprefix("eval_") == "loss":
+        return Outcome("mapped", "", {target: "loss"})
+    note = (
+        f'"{value}" is not measured here, so the best is that of the lowest loss; a task is named in '
+        "evaluation.tasks, and its figure is TASK/FIGURE"
+    )
+    return Outcome("check", note, about=target)
+
+
+BEST_METRIC = custom("`evaluation.metric`", best_metric)
+
+
+def patience(value: Any, source: Source) -> Outcome:
+    if is_off(value):
+        return Outcome("dropped", "off there, and here")
+    return Outcome("mapped", "", {"evaluation.patience": value})
+
+
+PATIENCE = custom("`evaluation.patience`", patience)
+
+
 def when_to_save(value: Any, source: Source) -> Outcome:
     if str(value) == "steps":
         return Outcome("dropped", "always so here: checkpoints are written every save_steps and at the end")

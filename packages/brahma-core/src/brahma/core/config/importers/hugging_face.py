@@ -60,7 +60,9 @@ TRAINING_ARGUMENTS = {
         "logging_nan_inf_filter disable_tqdm include_num_input_tokens_seen include_tokens_per_second",
         "skip_memory_metrics debug",
     ),
-    **each(drop(reasons.BEST), "load_best_model_at_end metric_for_best_model greater_is_better"),
+    "load_best_model_at_end": drop(reasons.BEST),
+    "metric_for_best_model": convert.BEST_METRIC,
+    "greater_is_better": drop(reasons.DIRECTION),
     **each(drop(reasons.CHECKPOINTS), "save_only_model save_safetensors save_on_each_node"),
     **each(drop(reasons.TRACKING), "project trackio_space_id"),
     **each(

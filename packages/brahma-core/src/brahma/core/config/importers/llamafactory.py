@@ -261,10 +261,7 @@ _RULES: dict[str, Rule] = {
         f"`{_TRAINING}.gradient_checkpointing`, turned round", _no_checkpointing
     ),
     **each(lacks("fp8"), "fp8 fp8_backend fp8_enable_fsdp_float8_all_gather"),
-    **each(
-        lacks("stop by a measured loss", "only a loss that is no number stops the run"),
-        "early_stopping_steps",
-    ),
+    "early_stopping_steps": convert.PATIENCE,
     # no counterpart is needed
     **each(drop(reasons.ATTENTION), "flash_attn attn"),
     **each(
