@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -11,7 +11,7 @@ from lm_eval.models.utils import resolve_max_length
 
 from brahma.core.errors import TokenizerError
 from brahma.core.progress import progress
-from brahma.evaluation.scoring.requests import Request, Scored
+from brahma.evaluation.scoring.requests import Request, Scored, is_cut
 from brahma.evaluation.scoring.scorer import Scorer
 
 if TYPE_CHECKING:
@@ -30,6 +30,8 @@ class BrahmaLM(TemplateLM):  # type: ignore[misc]  # lm_eval has no types
     """Answers lm-eval's requests with a model and its tokenizer, both as they are.
 
     Each answer is handed to `cache_hook.add_partial(kind, arguments, answer)` as soon as its batch is done.
+
+    Requests that are longer than the model's context are told to `on_cut(kind, arguments)` before.
 
     Args:
         max_length: tokens that the model reads at most; None: as HFLM finds it, in the model's configuration.
@@ -51,6 +53,7 @@ class BrahmaLM(TemplateLM):  # type: ignore[misc]  # lm_eval has no types
         self.tokenizer = tokenizer
         self.max_length: int = max_length or resolve_max_length(model.config, tokenizer)
         self.batch_size = batch_size
+        self.on_cut: Callable[[str, Sequence[Any]], object] = lambda kind, arguments: None
         self._seed = seed
         self._device = model.device
         max_tokens: int | Literal["auto"] = "auto" if batch_size == "auto" else batch_size * self.max_length
@@ -117,7 +120,11 @@ class BrahmaLM(TemplateLM):  # type: ignore[misc]  # lm_eval has no types
         def on_scored(number: int, answer: Scored) -> None:
             self.cache_hook.add_partial("loglikelihood", pairs[number], tuple(answer))
 
-        return [(*each,) for each in self._scorer.score(self.encode_pairs(pairs), on_scored)]
+        asked = self.encode_pairs(pairs)
+        for pair, request in zip(pairs, asked, strict=True):
+            if is_cut(request, self.max_length):
+                self.on_cut(\"loglikelihood\", pair)
+        return [(*each,) for each in self._scorer.score(asked, on_scored)]
 
     def loglikelihood_rolling(self, requests: list[Instance], disable_tqdm: bool = False) -> list[float]:
         """Log-likelihood of each whole text from its beginning, however long."""
@@ -158,7 +165,10 @@ class BrahmaLM(TemplateLM):  # type: ignore[misc]  # lm_eval has no types
         def on_text(arguments: Any, text: str) -> None:
             self.cache_hook.add_partial("generate_until", arguments, text)
 
-        return self._writer.write([each.args for each in requests], on_text)
+        def on_cut(arguments: Any) -> None:
+            self.on_cut("generate_until", arguments)
+
+        return self._writer.write([each.args for each in requests], on_text, on_cut)
 
     @cached_property
     def _writer(self) -> HarnessWriter:

@@ -8,11 +8,11 @@ import logging
 import os
 import random
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, redirect_stdout
 from typing import Any
 
-from brahma.core.noise import is_debugging
+from brahma.core.noise import is_debugging, is_library
 
 _LIBRARIES = ("lm_eval", "datasets", "evaluate", "absl", "rouge_scorer", "sacrebleu", "filelock", "fsspec")
 
@@ -31,17 +31,27 @@ def quiet_libraries() -> Iterator[None]:
             logger = logging.getLogger(name)
             undo.callback(logger.setLevel, logger.level)
             logger.setLevel(logging.CRITICAL)
-        undo.enter_context(warnings.catch_warnings())
-        warnings.simplefilter("ignore")
+        undo.callback(setattr, warnings, "showwarning", warnings.showwarning)
+        warnings.showwarning = _without_libraries(warnings.showwarning)
         undo.enter_context(_no_bars())
         undo.enter_context(redirect_stdout(io.StringIO()))
         yield
 
 
+def _without_libraries(show: Callable[..., None]) -> Callable[..., None]:
+    """Warnings of the user's own code, and of a task's, are shown as ever."""
+
+    def show_others(message: Any, category: Any, filename: str, *more: Any, **options: Any) -> None:
+        if not is_library(filename):
+            show(message, category, filename, *more, **options)
+
+    return show_others
+
+
 @contextmanager
 def _no_bars() -> Iterator[None]:
     """All of tqdm's are drawn nowhere, whoever makes them."""
-    from tqdm.std import tqdm
+    from tqdm.std import tqdm  # type: ignore[import-untyped]
 
     begin = tqdm.__init__
 

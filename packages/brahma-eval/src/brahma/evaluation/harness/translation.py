@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 from brahma.evaluation.harness.plain import plain
@@ -58,8 +59,14 @@ def _group(document: Mapping[str, Any], name: str, tasks: Mapping[str, TaskResul
         num_fewshot=fewshot.pop() if len(fewshot) == 1 else None,
         examples=sum(each.examples for each in members),
         of_examples=sum(each.of_examples for each in members),
-        figures=_figures(document, name),
+        figures={key: _directed(key, each, members) for key, each in _figures(document, name).items()},
     )
+
+
+def _directed(name: str, figure: Figure, members: Sequence[TaskResult]) -> Figure:
+    """A group's figure is better where those of its tasks are, if these agree; lm-eval forgets groups of groups."""
+    ways = {each.figures[name].higher_is_better for each in members if name in each.figures}
+    return replace(figure, higher_is_better=ways.pop() if len(ways) == 1 else None)
 
 
 def leaves(subtasks: Mapping[str, Sequence[str]], name: str) -> Iterator[str]:
