@@ -12,8 +12,9 @@ from brahma.core.plugins import get_plugins
 from tests.kit_site import failed, installed, outcomes
 
 NAMES = ("good", "text", "endless", "moody", "overflows", "divides")
+OF_ANSWERS = ("fair", "chatty", "lost", "fickle", "leading", "crowd", "verbose")
 METRICS = f"""
-    import itertools, math
+    import itertools, math, statistics
     from brahma.core.entries import MetricEntry
     from brahma.core.hookspecs import hookimpl
 
@@ -21,6 +22,9 @@ METRICS = f"""
     def brahma_metrics():
         for name in {NAMES}:
             yield MetricEntry(name=name, target=f"brahma_trial:{{name}}", summary="Of a test")
+        for name in {OF_ANSWERS}:
+            target = f"brahma_trial:{{name}}"
+            yield MetricEntry(name=name, target=target, summary="Of a test", of="answers")
 
     def good(totals):
         return totals.loss_sum / totals.tokens if totals.tokens else math.nan
@@ -41,6 +45,31 @@ METRICS = f"""
 
     def divides(totals):
         return totals.loss_sum / totals.tokens
+
+    def fair(answers):
+        return sum(each.output in each.references for each in answers) / len(answers)
+
+    def chatty(answers):
+        return str(fair(answers))
+
+    def lost(answers):
+        return fair(answers) if len(answers) != 3 else math.nan
+
+    before = [()]
+
+    def fickle(answers):
+        before.append(tuple(answers))
+        return fair(answers) + (len(answers) > 3 and before[-1] == before[-2])
+
+    def leading(answers):
+        return float(len(answers[0].output))
+
+    def crowd(answers):
+        return fair(answers) * statistics.stdev(len(each.output) for each in answers)
+
+    def verbose(answers):
+        words = sum(len(each.output.split()) for each in answers)
+        return fair(answers) / words if len(answers) > 1 else fair(answers)
 """
 
 
@@ -50,8 +79,9 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         yield
 
 
-def test_a_metric_that_keeps_its_promises_passes() -> None:
-    assert {outcome for outcome, _ in outcomes("metric", "good").values()} == {"passed"}
+@pytest.mark.parametrize("name", ["good", "fair"])
+def test_a_metric_that_keeps_its_promises_passes(name: str) -> None:
+    assert {outcome for outcome, _ in outcomes("metric", name).values()} == {"passed"}
 
 
 CASES = [
@@ -60,6 +90,12 @@ CASES = [
     ("moody", "depends on the totals alone", "and another time"),
     ("overflows", "raises nothing at the extremes", "OverflowError"),
     ("divides", "takes empty totals", "ZeroDivisionError"),
+    ("chatty", "is a finite number of answers", "no number"),
+    ("lost", "is a finite number of answers", "which is not finite"),
+    ("fickle", "depends on the answers alone", "and another time"),
+    ("leading", "does not depend on their order", "in another order"),
+    ("crowd", "takes one answer", "StatisticsError"),
+    ("verbose", "takes answers without words", "ZeroDivisionError"),
 ]
 
 

@@ -137,20 +137,7 @@ class Dataset:
         """
         if isinstance(data, Dataset):
             return data
-        if isinstance(data, str | Path):
-            return cls.from_files(data)
-        if not data:
-            raise DataError("there are no rows", why="the list is empty", hint="Give at least one row")
-        paths = [each for each in data if isinstance(each, Path)]
-        rows = [each for each in data if not isinstance(each, Path)]
-        if paths and rows:
-            raise DataError("paths and rows in one list", hint="Give paths alone, or rows alone")
-        for each in rows:
-            if isinstance(each, str) and len(each) < 256 and Path(each).is_file():
-                raise DataError(
-                    f"the string {each!r} in a list is a text, and is also the name of a file",
-                    hint=f'Dataset.from_files(["{each}"]) reads it; from_rows takes the text',
-                )
+        paths, rows = _paths_or_rows(data)
         return cls.from_files(paths) if paths else cls.from_rows(rows)
 
     @classmethod
@@ -297,15 +284,7 @@ class Dataset:
         return f"{count:,} row{'s' * (count != 1)}" + (f", {skipped:,} skipped" if skipped else "")
 
     def _read(self, sources: Sequence[Path]) -> Iterator[RawRow | BadRow]:
-        if not self.sources:
-            yield from self._raw
-        for source in sources:
-            empty = True
-            for raw in read_rows(source, text_document=self.options.text_document):
-                empty = False
-                yield raw
-            if empty:
-                yield BadRow(source, 1, 0, _no_rows(str(source)))
+        yield from self._raw if not self.sources else _read(sources, self.options.text_document)
 
     def _row(self, raw: RawRow) -> Row:
         layouts = layouts_of(raw.value)
@@ -389,6 +368,52 @@ class Dataset:
             else:
                 index.skipped.append((row.error.where or place(row.source, row.line), row.error.message))
         return index
+
+
+def raw_rows(data: Data) -> Iterator[RawRow | BadRow]:
+    """The rows of whatever the SDK takes for data as they stand there, of any keys.
+
+    Raises:
+        DataError: no such file, a damaged one, or a list as `Dataset.of` refuses it.
+    """
+    if isinstance(data, Dataset):
+        yield from data._read(data.sources)
+        return
+    paths, rows = _paths_or_rows(data)
+    if paths:
+        yield from _read(expand_sources(paths), "file")
+    yield from (_raw_row(value, line) for line, value in enumerate(rows, 1))
+
+
+def _paths_or_rows(
+    data: str | Path | Sequence[str | Path | Mapping[str, object]],
+) -> tuple[list[str | Path], list[str | Mapping[str, object]]]:
+    """Which of the two a list holds; the other one is empty."""
+    if isinstance(data, str | Path):
+        return [data], []
+    if not data:
+        raise DataError("there are no rows", why="the list is empty", hint="Give at least one row")
+    paths: list[str | Path] = [each for each in data if isinstance(each, Path)]
+    rows = [each for each in data if not isinstance(each, Path)]
+    if paths and rows:
+        raise DataError("paths and rows in one list", hint="Give paths alone, or rows alone")
+    for each in rows:
+        if isinstance(each, str) and len(each) < 256 and Path(each).is_file():
+            raise DataError(
+                f"the string {each!r} in a list is a text, and is also the name of a file",
+                hint=f'Dataset.from_files(["{each}"]) reads it; from_rows takes the text',
+            )
+    return paths, rows
+
+
+def _read(sources: Iterable[Path], text_document: TextDocument) -> Iterator[RawRow | BadRow]:
+    for source in sources:
+        empty = True
+        for raw in read_rows(source, text_document=text_document):
+            empty = False
+            yield raw
+        if empty:
+            yield BadRow(source, 1, 0, _no_rows(str(source)))
 
 
 class _Index:

@@ -7,6 +7,23 @@ from collections.abc import Iterable
 from brahma.core.entries import CommandEntry, MetricEntry
 from brahma.core.hookspecs import hookimpl
 
+_OF_ANSWERS = (
+    (
+        "exact_match",
+        "brahma.evaluation.custom.overlap:exact_match",
+        "Share of answers that are right but for case, punctuation and articles, as SQuAD's",
+    ),
+    (
+        "verbatim_match",
+        "brahma.evaluation.custom.overlap:verbatim_match",
+        "Share of answers that are right to the letter",
+    ),
+    ("f1", "brahma.evaluation.custom.overlap:f1", "Mean F1 of the answers' words, as SQuAD's"),
+    ("bleu", "brahma.evaluation.custom.libraries:bleu", "sacrebleu's BLEU of all answers, 0 to 100"),
+    ("rouge_l", "brahma.evaluation.custom.libraries:rouge_l", "Mean ROUGE-L F, by rouge-score"),
+)
+"""Name, target, summary."""
+
 
 @hookimpl
 def brahma_metrics() -> Iterable[MetricEntry]:
@@ -26,6 +43,10 @@ def brahma_metrics() -> Iterable[MetricEntry]:
             target="brahma.evaluation.totals:bits_per_byte",
             summary="Bits per UTF-8 byte; comparable between tokenizers",
         ),
+        *(
+            MetricEntry(name=name, target=target, summary=summary, of="answers", higher_is_better=True)
+            for name, target, summary in _OF_ANSWERS
+        ),
     ]
 
 
@@ -36,6 +57,11 @@ def brahma_commands() -> Iterable[CommandEntry]:
             name="chat",
             target="brahma.evaluation.commands.chat:chat",
             summary="Talk with a model",
+        ),
+        CommandEntry(
+            name="evaluate",
+            target="brahma.evaluation.commands.evaluate:evaluate",
+            summary="Measure models on tasks and on your own data",
         ),
         CommandEntry(
             name="generate",

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import cast
+from collections.abc import Callable, Sequence
+from typing import Literal, cast
 
+from brahma.core.entries import Entry, MetricEntry
+from brahma.core.errors import MissingDependencyError
 from brahma.core.kit.checks import Check, Subject, expect
+from brahma.evaluation.custom.answers import Answer
 from brahma.evaluation.totals import LossTotals
 
 ORDINARY = (
@@ -23,6 +26,21 @@ EXTREME = (
 EMPTY = (
     LossTotals(loss_sum=0.0, tokens=0, bytes=0),
     LossTotals(loss_sum=2.0, tokens=1, bytes=0),
+)
+
+
+def _answer(output: str, *references: str) -> Answer:
+    return Answer("Question: where?", output, references, {"prompt": "Question: where?"})
+
+
+LISTS: tuple[Sequence[Answer], ...] = (
+    (_answer("Paris", "Paris"), _answer("the old ferry", "a ferry"), _answer("nobody knows that", "Rome")),
+    (
+        _answer("The boat left before dawn.", "It left before dawn.", "the boat left at dawn"),
+        _answer("Naïve café 🙂", "naïve café"),
+        _answer("", "42"),
+        _answer("4 2", "42", "4 2"),
+    ),
 )
 
 
@@ -57,6 +75,66 @@ def takes_empty_totals(subject: Subject) -> None:
     _expect_answers(subject, EMPTY)
 
 
+def is_a_number_of_answers(subject: Subject) -> None:
+    """A finite float of several answers, right and wrong, with one reference and with more."""
+    for answers in LISTS:
+        found = _metric_of_answers(subject)(answers)
+        is_number = isinstance(found, int | float) and not isinstance(found, bool)
+        expect(is_number, f"{_shown(answers)} give {found!r}, no number")
+        expect(math.isfinite(found), f"{_shown(answers)} give {found}, which is not finite")
+
+
+def is_pure_of_answers(subject: Subject) -> None:
+    """The same answers give the same number, whatever was asked before."""
+    metric = _metric_of_answers(subject)
+    first = [metric(answers) for answers in LISTS]
+    again = [metric(answers) for answers in reversed(LISTS)][::-1]
+    for answers, one, other in zip(LISTS, first, again, strict=True):
+        expect(_same(one, other), f"{_shown(answers)} give {one}, and another time {other}")
+
+
+def ignores_the_order(subject: Subject) -> None:
+    """The answers in another order give the same number."""
+    metric = _metric_of_answers(subject)
+    for answers in LISTS:
+        one, other = metric(answers), metric([*answers[1:], answers[0]])
+        expect(_same(one, other), f"{_shown(answers)} give {one}, and in another order {other}")
+
+
+def takes_one_answer(subject: Subject) -> None:
+    """Each answer alone has a number, NaN if need be: a standard error may come of these."""
+    for answer in (each for answers in LISTS for each in answers):
+        _expect_number(subject, [answer])
+
+
+def takes_answers_without_words(subject: Subject) -> None:
+    """A model may write nothing, or nothing but blanks, to every question."""
+    for output in ("", " \n"):
+        _expect_number(subject, [_answer(output, "Paris"), _answer(output, "a ferry", "the boat")])
+
+
+def _expect_number(subject: Subject, answers: Sequence[Answer]) -> None:
+    try:
+        float(_metric_of_answers(subject)(answers))
+    except MissingDependencyError:
+        raise
+    except Exception as error:
+        told = f"{type(error).__name__}: {error}"
+        expect(False, f"{_shown(answers)} raise {told}; wanted: a float, NaN if need be")
+
+
+def _same(one: float, other: float) -> bool:
+    return one == other or (one != one and other != other) or math.isclose(one, other, rel_tol=1e-9)
+
+
+def _shown(answers: Sequence[Answer]) -> str:
+    return f"the answers {', '.join(repr(each.output) for each in answers)}"
+
+
+def _metric_of_answers(subject: Subject) -> Callable[[Sequence[Answer]], float]:
+    return cast(Callable[[Sequence[Answer]], float], subject.load())
+
+
 def _expect_answers(subject: Subject, examples: tuple[LossTotals, ...]) -> None:
     for totals in examples:
         try:
@@ -69,9 +147,18 @@ def _metric(subject: Subject) -> Callable[[LossTotals], float]:
     return cast(Callable[[LossTotals], float], subject.load())
 
 
+def _of(what: Literal["totals", "answers"]) -> Callable[[Entry], bool]:
+    return lambda entry: cast(MetricEntry, entry).of == what
+
+
 CHECKS = (
-    Check("is a finite number", is_a_number),
-    Check("depends on the totals alone", is_pure),
-    Check("raises nothing at the extremes", raises_nothing_at_the_extremes),
-    Check("takes empty totals", takes_empty_totals),
+    Check("is a finite number", is_a_number, _of("totals")),
+    Check("depends on the totals alone", is_pure, _of("totals")),
+    Check("raises nothing at the extremes", raises_nothing_at_the_extremes, _of("totals")),
+    Check("takes empty totals", takes_empty_totals, _of("totals")),
+    Check("is a finite number of answers", is_a_number_of_answers, _of("answers")),
+    Check("depends on the answers alone", is_pure_of_answers, _of("answers")),
+    Check("does not depend on their order", ignores_the_order, _of("answers")),
+    Check("takes one answer", takes_one_answer, _of("answers")),
+    Check("takes answers without words", takes_answers_without_words, _of("answers")),
 )
