@@ -85,10 +85,10 @@ def test_drawn_tokens_follow_the_models_distribution(generator: Generator) -> No
     ids = torch.tensor([generator.tokenizer("The quick")["input_ids"]])
     with torch.no_grad():
         logits = generator.model(ids).logits[0, -1]
-    from brahma.evaluation.writing import Task, _processors
+    from brahma.evaluation.choosing import Choice
 
-    tasks = [Task([1], 1, (), number) for number in range(3000)]
-    processors = _processors(Sampling(temperature=2.0, top_p=1.0), tasks, torch.device("cpu"))
+    choice = Choice(Sampling(temperature=2.0, top_p=1.0), range(3000), torch.device("cpu"))
+    processors = choice.of(range(3000))
     drawn = processors(cast(Any, ids.expand(3000, -1)), cast(Any, logits.expand(3000, -1).clone())).argmax(-1)
     probabilities = torch.softmax(logits / 2.0, -1)
     for token in probabilities.topk(5).indices.tolist():
@@ -241,11 +241,11 @@ def test_no_prompts_no_texts(generator: Generator) -> None:
 
 
 def test_models_whose_state_remembers_padding_are_batched_by_length() -> None:
-    from brahma.evaluation.writing import Task, _batches
+    from brahma.evaluation.writing import alike
 
-    tasks = [Task([1] * length, 4, (), 0) for length in (3, 5, 3, 4, 5)]
-    assert list(_batches(tasks, 8, equal_lengths=False)) == [[1, 4, 3, 0, 2]]
-    assert list(_batches(tasks, 8, equal_lengths=True)) == [[0, 2], [3], [1, 4]]
+    sizes = [(4, length) for length in (3, 5, 3, 4, 5)]
+    assert list(alike(sizes, equal_lengths=False)) == [[1, 4, 3, 0, 2]]
+    assert list(alike(sizes, equal_lengths=True)) == [[0, 2], [3], [1, 4]]
 
 
 def test_a_generator_shows_its_model_and_loads_nothing_for_it(model_folder: Path) -> None:
