@@ -73,6 +73,19 @@ class BatchSize(click.ParamType[int | str]):
     "--seed", type=click.IntRange(min=0), help="Of what is drawn at random; by default lm-eval's own."
 )
 @click.option("--no-cache", is_flag=True, help="Compute everything anew, and keep no responses.")
+@click.option(
+    "--contamination/--no-contamination",
+    default=True,
+    show_default=True,
+    help="Of a run, give each figure again without the examples that it was trained on.",
+)
+@click.option(
+    "--contamination-words",
+    type=click.IntRange(min=1),
+    default=13,
+    show_default=True,
+    help="Words in a row that make an example seen before.",
+)
 @click.option("--include-path", type=_FOLDER, help="Folder with further tasks, as YAML files of lm-eval's.")
 @click.option(
     "--allow-code",

@@ -13,9 +13,12 @@ import click
 from brahma.core.console import has_colour, print_table, print_warning
 from brahma.core.errors import RunError
 from brahma.core.layout import columns_of, folded
+from brahma.evaluation.commands.verdicts import compared, seen_before, short_names, show_comparison, show_seen
 from brahma.evaluation.evaluator import Evaluator
 
 if TYPE_CHECKING:
+    from brahma.evaluation.comparison import Comparison
+    from brahma.evaluation.contamination import Contamination
     from brahma.evaluation.harness.results import TaskResults
     from brahma.evaluation.results import Results
 
@@ -40,6 +43,8 @@ class Request:
     trust_remote_code: bool
     seed: int | None
     no_cache: bool
+    contamination: bool
+    contamination_words: int
     include_path: Path | None
     allow_code: tuple[str, ...]
 
@@ -52,6 +57,7 @@ class Measured:
     evaluator: Evaluator
     tasks: TaskResults | None = None
     data: Results | None = None
+    contamination: Contamination | None = None
 
     @property
     def document(self) -> dict[str, Any]:
@@ -59,8 +65,13 @@ class Measured:
         document: dict[str, Any] = {"model_name": self.name}
         if self.tasks is not None:
             document = self.tasks.to_dict()
+        ours = {}
         if self.data is not None:
-            document["brahma"] = {**document.get("brahma", {}), "data": dict(self.data)}
+            ours["data"] = dict(self.data)
+        if self.contamination is not None:
+            ours["contamination"] = self.contamination.to_dict()
+        if ours:
+            document["brahma"] = {**document.get("brahma", {}), **ours}
         return document
 
 
@@ -89,7 +100,10 @@ def run(request: Request, *, as_json: bool) -> None:
         if not as_json:
             show(measured, with_name=len(evaluators) > 1)
         keep(measured, request, several=len(evaluators) > 1)
-    whole = _whole(found)
+    comparison = _compared(found) if len(found) > 1 and request.tasks else None
+    if comparison is not None and not as_json:
+        show_comparison(comparison, short_names(request.models))
+    whole = _whole(found, comparison)
     if as_json:
         click.echo(json_text(whole))
     if request.output is not None:
@@ -101,7 +115,16 @@ def measure(name: str, evaluator: Evaluator, request: Request) -> Measured:
     """Named tasks first: their names are checked before anything is loaded."""
     tasks = _run_tasks(evaluator, request) if request.tasks else None
     data = evaluator.evaluate_custom(request.data) if request.data is not None else None
-    return Measured(name, evaluator, tasks, data)
+    contamination = None
+    if tasks is not None and request.contamination:
+        contamination = seen_before(tasks, evaluator.model_path, request.contamination_words)
+    return Measured(name, evaluator, tasks, data, contamination)
+
+
+def _compared(found: Sequence[Measured]) -> Comparison | None:
+    tasks = [each.tasks for each in found]
+    names = short_names([each.name for each in found])
+    return compared({name: each for name, each in zip(names, tasks, strict=True) if each is not None})
 
 
 def _run_tasks(evaluator: Evaluator, request: Request) -> TaskResults:
@@ -131,6 +154,8 @@ def show(measured: Measured, *, with_name: bool) -> None:
         for line in summary(measured.tasks):
             for part in folded(line, columns_of(sys.stderr) or sys.maxsize):
                 click.echo(part, err=True)
+    if measured.contamination is not None:
+        show_seen(measured.contamination)
     if measured.data is not None:
         print_table(("figure", "value"), [(key, _number(value)) for key, value in measured.data.items()])
 
@@ -158,11 +183,15 @@ def keep(measured: Measured, request: Request, *, several: bool) -> None:
         print_warning(f"nothing is added to the metrics of the run: {error.message}")
 
 
-def _whole(found: Sequence[Measured]) -> dict[str, Any]:
-    """The document of one model; of several, each by its name."""
+def _whole(found: Sequence[Measured], comparison: Comparison | None) -> dict[str, Any]:
+    """The document of one model; of several, each by its name, and how they compare."""
     if len(found) == 1:
         return found[0].document
-    return {"models": {each.name: without_samples(each.document) for each in found}}
+    whole: dict[str, Any] = {"models": {each.name: without_samples(each.document) for each in found}}
+    if comparison is not None:
+        names = short_names([each.name for each in found])
+        whole["comparison"] = {**comparison.to_dict(), "names": names}
+    return whole
 
 
 def without_samples(document: dict[str, Any]) -> dict[str, Any]:

@@ -123,7 +123,7 @@ class BrahmaLM(TemplateLM):  # type: ignore[misc]  # lm_eval has no types
         asked = self.encode_pairs(pairs)
         for pair, request in zip(pairs, asked, strict=True):
             if is_cut(request, self.max_length):
-                self.on_cut(\"loglikelihood\", pair)
+                self.on_cut("loglikelihood", pair)
         return [(*each,) for each in self._scorer.score(asked, on_scored)]
 
     def loglikelihood_rolling(self, requests: list[Instance], disable_tqdm: bool = False) -> list[float]:

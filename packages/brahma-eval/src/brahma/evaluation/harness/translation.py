@@ -64,7 +64,7 @@ def _group(document: Mapping[str, Any], name: str, tasks: Mapping[str, TaskResul
 
 
 def _directed(name: str, figure: Figure, members: Sequence[TaskResult]) -> Figure:
-    """A group's figure is better where those of its tasks are, if these agree; lm-eval forgets groups of groups."""
+    """Better where its tasks' figures are, if these agree: lm-eval forgets groups of groups."""
     ways = {each.figures[name].higher_is_better for each in members if name in each.figures}
     return replace(figure, higher_is_better=ways.pop() if len(ways) == 1 else None)
 
