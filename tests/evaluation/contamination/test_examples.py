@@ -67,25 +67,38 @@ def test_a_question_with_one_of_its_answers_is_recognised() -> None:
     """Nobody writes all answers in a row; 13 words begin in the question and end in the right answer."""
     question = "To open the rusty lock she"
     answers = ["pours oil into it and turns the key", "sings", "paints the door green again", "waits"]
-    made = sample(0, f"{question} {' '.join(answers)}", [(question, f" {answer}") for answer in answers])
-    assert _found([wordings_of(made, 0)], f"{question} {answers[0]}") == {0}
-    assert _found([wordings_of(made, 0)], f"{answers[0]}") == set()
+    made = sample(0, "\n".join([question, *answers]), [(question, f" {answer}") for answer in answers])
+    assert _found([wordings_of(made)], f"{question} {answers[0]}") == {0}
+    assert _found([wordings_of(made)], f"{answers[0]}") == set()
 
 
 def test_short_answers_in_a_row_are_no_wording() -> None:
-    made = sample(0, "Capital of France? Paris Lyon Nice Lille Metz", [("Capital of France?", " Paris")])
-    assert not _judged(wordings_of(made, 0))
+    made = sample(0, "Capital of France?\nParis\nLyon\nNice\nLille\nMetz", [("Capital of France?", " Paris")])
+    assert not _judged(wordings_of(made))
 
 
-def test_the_examples_in_a_prompt_are_not_the_examples_own() -> None:
-    made = sample(0, f"{QUESTION} {ANSWER}", [(f"Another question of many words. {QUESTION}", f" {ANSWER}")])
-    assert wordings_of(made, 5).single == ()
-    assert wordings_of(made, 0).single != ()
+def test_what_stands_before_the_question_is_not_the_examples_own() -> None:
+    before = "These are questions about ships. Q: Which rope moors one? A: The stern line\n\n"
+    made = sample(0, f"{QUESTION}\n{ANSWER}", [(f"{before}{QUESTION} ", f" {ANSWER}")])
+    assert wordings_of(made).single == (f"{QUESTION} {ANSWER}",)
+
+
+def test_a_question_of_several_lines_is_taken_whole() -> None:
+    question = "Which one?\nA. a hawser\nB. a halyard\nAnswer:"
+    made = sample(
+        0, f"{question}\nA\nB", [(f"Before.\n\n{question}", " A"), (f"Before.\n\n{question}", " B")]
+    )
+    assert wordings_of(made).single == (f"{question} A", f"{question} B")
+
+
+def test_a_context_that_is_not_the_question_is_no_wording() -> None:
+    made = sample(0, f"{QUESTION}\n{ANSWER}", [(f"<user>{QUESTION}</user>", f" {ANSWER}")])
+    assert wordings_of(made).single == ()
 
 
 def test_a_prompt_that_is_to_be_continued_freely_is_no_wording() -> None:
     made = sample(0, QUESTION, [(QUESTION, {"until": ["\n"]})])
-    assert wordings_of(made, 0).single == ()
+    assert wordings_of(made).single == ()
 
 
 @pytest.mark.parametrize("ngram", [5, 8, 20])

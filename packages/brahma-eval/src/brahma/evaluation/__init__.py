@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 from brahma.core.lazy import exports
 
 if TYPE_CHECKING:
+    from brahma.evaluation.comparison import compare as compare
+    from brahma.evaluation.contamination import find_contamination as find_contamination
     from brahma.evaluation.evaluator import Evaluator as Evaluator
     from brahma.evaluation.evaluator import compute_metrics as compute_metrics
     from brahma.evaluation.generator import Generator as Generator
@@ -22,8 +24,10 @@ __all__ = [
     "MergeReport",
     "Results",
     "Sampling",
+    "compare",
     "compute_metrics",
     "evaluate_packs",
+    "find_contamination",
     "merge_adapter",
 ]
 
@@ -37,8 +41,10 @@ if not TYPE_CHECKING:
             "MergeReport": "merging",
             "Results": "results",
             "Sampling": "sampling",
+            "compare": "comparison",
             "compute_metrics": "evaluator",
             "evaluate_packs": "losses",
+            "find_contamination": "contamination",
             "merge_adapter": "merging",
         },
     )

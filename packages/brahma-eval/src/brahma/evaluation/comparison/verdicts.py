@@ -12,16 +12,18 @@ import numpy as np
 
 from brahma.core.errors import DataError
 from brahma.evaluation.aggregation import example_values, group_mean, members
+from brahma.evaluation.as_tasks import as_tasks
 from brahma.evaluation.comparison.paired import Floats, Paired, holm, paired
 from brahma.evaluation.comparison.report import Comparison, Difference
 from brahma.evaluation.harness.results import TaskResult, TaskResults
+from brahma.evaluation.results import Results
 
 _Key = tuple[str, int]
 """An example's hash, and how many of the same stand before it."""
 
 
 def compare(
-    *results: TaskResults,
+    *given: TaskResults | Results,
     names: Sequence[str] | None = None,
     confidence: float = 0.95,
     resamples: int = 10_000,
@@ -33,16 +35,18 @@ def compare(
     each example, such as a corpus's BLEU, is shown without a verdict.
 
     Args:
-        results: what `Evaluator.evaluate` returned for each model, two at least.
+        given: what `Evaluator.evaluate` returned for each model, two at least; or `evaluate_custom`, asked
+            for examples.
         names: of the models; None: A, B, C, …
         confidence: of the intervals, and of the verdicts.
         resamples: draws of the bootstrap and of the permutation test, each.
         seed: of the draws: the same results give the same figures.
 
     Raises:
-        DataError: there is nothing to compare, or the results were not made alike: other versions of a task,
-            other numbers of examples in the prompt, other examples.
+        DataError: there is nothing to compare, examples were not kept, or the results were not made alike:
+            other versions of a task, other numbers of examples in the prompt, other examples.
     """
+    results = [as_tasks(each) for each in given]
     labels = tuple(names or (chr(ord("A") + number) for number in range(len(results))))
     if len(results) < 2 or len(labels) != len(results):
         raise DataError(

@@ -15,11 +15,13 @@ from brahma.data.cache import DamagedDataError
 from brahma.data.consumed import ConsumedText
 from brahma.data.order import ORDER_VERSION
 from brahma.data.rows import place
+from brahma.evaluation.as_tasks import as_tasks
 from brahma.evaluation.contamination.clean import clean_results
 from brahma.evaluation.contamination.examples import Index, Wordings, wordings_of
 from brahma.evaluation.contamination.lineage import Trained, lineage_of, reason
 from brahma.evaluation.contamination.report import CleanTask, Contamination, Seen
 from brahma.evaluation.harness.results import TaskResults
+from brahma.evaluation.results import Results
 
 NGRAM = 13
 MIN_WORDS = 8
@@ -36,7 +38,7 @@ _log = logging.getLogger(__name__)
 
 
 def find_contamination(
-    results: TaskResults,
+    results: TaskResults | Results,
     model_path: str | Path,
     *,
     ngram: int = NGRAM,
@@ -50,22 +52,23 @@ def find_contamination(
     machine do. What was found is kept with the run, and an example that is known is not looked for again.
 
     Args:
-        results: of that model, with their samples.
+        results: of that model, with their samples; those on data of one's own with their examples.
         model_path: a run, or a checkpoint of one; of any other model the answer is that it is not known.
         ngram: words in a row.
         min_words: of the shortest wording that is looked for as a whole.
         cache: keep what is found in the run's folder, and use what is kept.
 
     Raises:
-        DataError: `ngram` or `min_words` is no number of words.
+        DataError: `ngram` or `min_words` is no number of words, or data of one's own have no examples.
     """
     if min(ngram, min_words) < 1:
         raise DataError(
             f"{min(ngram, min_words)} words in a row are none", hint="GPT-3's authors took 13, of 8 at least"
         )
+    results = as_tasks(results)
     lineage = lineage_of(model_path)
     wordings = {
-        name: [wordings_of(sample, task.num_fewshot) for sample in task.samples]
+        name: [wordings_of(sample) for sample in task.samples]
         for name, task in results.tasks.items()
         if task.samples
     }

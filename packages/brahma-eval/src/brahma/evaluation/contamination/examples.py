@@ -39,23 +39,30 @@ class Wordings:
         return xxhash.xxh3_128_hexdigest("\0".join([self.whole, *self.single]).encode("utf-8", "replace"))
 
 
-def wordings_of(sample: Sample, num_fewshot: int | None) -> Wordings:
-    """The texts of an example.
+def wordings_of(sample: Sample) -> Wordings:
+    """The texts of an example; what stands before its question in a prompt, such as solved examples, is not
+    its own."""
+    lines = sample.text.split("\n")
+    asked = (_asked(lines, arguments) for arguments in sample.arguments)
+    return Wordings(sample.text, tuple(dict.fromkeys(filter(None, asked))))
+
+
+def _asked(lines: Sequence[str], arguments: object) -> str:
+    """The question with the continuation of a request for a likelihood; empty for other requests.
 
     Args:
-        num_fewshot: examples in its prompt, None for none; with some, the context is not its own.
+        lines: of the example: its question, then answers.
     """
-    if num_fewshot:
-        return Wordings(sample.text)
-    return Wordings(sample.text, tuple(dict.fromkeys(filter(None, map(_asked, sample.arguments)))))
-
-
-def _asked(arguments: object) -> str:
-    """Context and continuation of a request for a likelihood; empty for others."""
-    if isinstance(arguments, tuple | list) and len(arguments) == 2:
-        context, continuation = arguments
-        if isinstance(context, str) and isinstance(continuation, str):
-            return context + continuation
+    if not isinstance(arguments, tuple | list) or len(arguments) != 2:
+        return ""
+    context, continuation = arguments
+    if not isinstance(context, str) or not isinstance(continuation, str):
+        return ""
+    context = context.rstrip()
+    for count in range(len(lines), 0, -1):
+        question = "\n".join(lines[:count])
+        if question and context.endswith(question):
+            return question + continuation
     return ""
 
 
