@@ -14,7 +14,7 @@ from brahma.core.suggest import suggestion
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-_WITHOUT = "Leave --chat-template out (--no-chat-template), or name a file: --chat-template FILE.jinja"
+_WITHOUT = "Leave --chat-template out, or give a template in a file: --chat-template=FILE.jinja"
 
 _log = logging.getLogger(__name__)
 
@@ -83,8 +83,11 @@ class HarnessChat:
         return str(written)
 
     def _refused(self, error: Exception) -> TemplateError:
+        import jinja2
+
+        torn = isinstance(error, jinja2.exceptions.TemplateSyntaxError)
         return TemplateError(
-            "the chat template refuses the messages of a task",
+            "the chat template is no Jinja" if torn else "the chat template refuses the messages of a task",
             where=self._where,
             why=first_line(error),
             hint=_WITHOUT,
@@ -110,7 +113,7 @@ def _text_of(tokenizer: PreTrainedTokenizerBase, template: bool | str | Path, wh
                 "this model has several chat templates, and none of them is its default",
                 where=where,
                 why=f"there are: {', '.join(sorted(own))}",
-                hint=f"Name one, such as --chat-template {min(own)}",
+                hint=f"Name one, such as --chat-template={min(own)}",
             )
         return str(own["default"])
     return str(own)
