@@ -17,6 +17,7 @@ from brahma.evaluation.harness.store import FILE, ResponseStore
 
 if TYPE_CHECKING:
     from brahma.evaluation.evaluator import Evaluator
+    from brahma.evaluation.harness.chat import HarnessChat
     from brahma.evaluation.harness.options import TaskOptions
 
 _HASHES = "models.json"
@@ -25,7 +26,9 @@ _log = logging.getLogger(__name__)
 
 
 @contextmanager
-def asking(evaluator: Evaluator, options: TaskOptions) -> Iterator[RememberingLM]:
+def asking(
+    evaluator: Evaluator, options: TaskOptions, chat: HarnessChat | None = None
+) -> Iterator[RememberingLM]:
     """The evaluator's model for lm-eval; the store is closed afterwards, whatever happens."""
 
     def make() -> BrahmaLM:
@@ -40,10 +43,10 @@ def asking(evaluator: Evaluator, options: TaskOptions) -> Iterator[RememberingLM
     folder = _folder(options.cache)
     identity = _identity(evaluator, options, folder) if folder else None
     if folder is None or identity is None:
-        yield RememberingLM(make)
+        yield RememberingLM(make, chat=chat)
         return
     with ResponseStore(folder / FILE) as store:
-        yield RememberingLM(make, store, identity)
+        yield RememberingLM(make, store, identity, chat)
 
 
 def _folder(cache: bool | Path) -> Path | None:

@@ -29,6 +29,7 @@ class HarnessChat:
 
     Attributes:
         text: the template itself.
+        name: of the tokenizer, as lm-eval has it.
 
     Raises:
         TemplateError: the tokenizer has none, none of that name, or it cannot be read; with what to do.
@@ -43,6 +44,7 @@ class HarnessChat:
     ) -> None:
         self._tokenizer, self._where = tokenizer, where or str(tokenizer.name_or_path) or None
         self.text = _text_of(tokenizer, template, self._where)
+        self.name = str(tokenizer.name_or_path).replace("/", "__")
         self.render([{"role": "user", "content": "A question?"}])  # a template that is none is told at once
 
     def render(self, messages: Sequence[Mapping[str, str]], *, add_generation_prompt: bool = True) -> str:

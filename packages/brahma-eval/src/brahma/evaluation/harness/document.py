@@ -18,6 +18,7 @@ from brahma.evaluation.harness.plain import plain
 
 if TYPE_CHECKING:
     from brahma.evaluation.evaluator import Evaluator
+    from brahma.evaluation.harness.chat import HarnessChat
     from brahma.evaluation.harness.options import TaskOptions
     from brahma.evaluation.harness.results import Effort
 
@@ -26,7 +27,13 @@ SAMPLES = "samples"
 
 
 def complete(
-    found: Mapping[str, Any], evaluator: Evaluator, options: TaskOptions, effort: Effort, *, bootstraps: int
+    found: Mapping[str, Any],
+    evaluator: Evaluator,
+    options: TaskOptions,
+    effort: Effort,
+    *,
+    bootstraps: int,
+    chat: HarnessChat | None = None,
 ) -> dict[str, Any]:
     """The document of `lm_eval.evaluator.evaluate` in plain values, with settings, versions and time.
 
@@ -41,8 +48,8 @@ def complete(
         "model_source": OURS,
         "model_name": str(evaluator.model_path),
         "model_name_sanitized": sanitized(str(evaluator.model_path)),
-        "fewshot_as_multiturn": bool(options.chat_template),
-        **_texts(evaluator, options),
+        "fewshot_as_multiturn": chat is not None,
+        **_texts(options, chat),
         "task_hashes": {name: _task_hash(rows) for name, rows in found.get(SAMPLES, {}).items()},
         "total_evaluation_time_seconds": str(effort.seconds),
         OURS: {"version": installed_version("brahma-eval"), **asdict(effort)},
@@ -76,10 +83,10 @@ def _config(evaluator: Evaluator, options: TaskOptions, bootstraps: int) -> dict
     }
 
 
-def _texts(evaluator: Evaluator, options: TaskOptions) -> dict[str, str | None]:
+def _texts(options: TaskOptions, chat: HarnessChat | None) -> dict[str, str | None]:
     texts = {
         "system_instruction": options.system_instruction,
-        "chat_template": evaluator.tokenizer.chat_template if options.chat_template else None,
+        "chat_template": chat.text if chat is not None else None,
     }
     return {**texts, **{f"{key}_sha": _sha(text) if text else None for key, text in texts.items()}}
 

@@ -14,6 +14,7 @@ from brahma.evaluation.harness.store import ResponseStore, request_key
 if TYPE_CHECKING:
     from lm_eval.api.instance import Instance
 
+    from brahma.evaluation.harness.chat import HarnessChat
     from brahma.evaluation.harness.language_model import BrahmaLM
 
 
@@ -26,6 +27,7 @@ class RememberingLM(LM):  # type: ignore[misc]  # lm_eval has no types
         make: gives the model; called at the first request that nobody has answered.
         store: None keeps nothing.
         identity: of the model, for the store.
+        chat: its template, where requests are conversations.
 
     Attributes:
         requests: different ones so far.
@@ -35,12 +37,17 @@ class RememberingLM(LM):  # type: ignore[misc]  # lm_eval has no types
     """
 
     def __init__(
-        self, make: Callable[[], BrahmaLM], store: ResponseStore | None = None, identity: str = ""
+        self,
+        make: Callable[[], BrahmaLM],
+        store: ResponseStore | None = None,
+        identity: str = "",
+        chat: HarnessChat | None = None,
     ) -> None:
         super().__init__()
         self._make = make
         self._store = store
         self._identity = identity
+        self._chat = chat
         self._cut: set[bytes] = set()
         self.requests = self.remembered = self.truncated = self.max_length = 0
 
@@ -64,11 +71,12 @@ class RememberingLM(LM):  # type: ignore[misc]  # lm_eval has no types
     def apply_chat_template(
         self, chat_history: list[dict[str, str]], add_generation_prompt: bool = True
     ) -> str:
-        return str(self.model.apply_chat_template(chat_history, add_generation_prompt))
+        assert self._chat is not None  # lm-eval asks for it where it was told to
+        return self._chat.render(chat_history, add_generation_prompt=add_generation_prompt)
 
     @property
     def tokenizer_name(self) -> str:
-        return str(self.model.tokenizer_name)
+        return self._chat.name if self._chat is not None else str(self.model.tokenizer_name)
 
     def add_cut(self, kind: str, arguments: Sequence[Any]) -> None:
         """What the model calls, before it answers, with each request that is longer than its context."""

@@ -15,6 +15,7 @@ from brahma.evaluation.harness.results import Effort, TaskResults
 
 if TYPE_CHECKING:
     from brahma.evaluation.evaluator import Evaluator
+    from brahma.evaluation.harness.chat import HarnessChat
     from brahma.evaluation.harness.remembering import RememberingLM
 
 BOOTSTRAPS = 1000
@@ -45,6 +46,7 @@ def run_tasks(evaluator: Evaluator, names: Sequence[str], options: TaskOptions) 
         from brahma.evaluation.harness.translation import group_results, task_results
 
         stack.enter_context(quiet_libraries())
+        chat = _chat(evaluator, options)
         loaded = load_tasks(
             names,
             data_dir=options.data_dir,
@@ -53,7 +55,7 @@ def run_tasks(evaluator: Evaluator, names: Sequence[str], options: TaskOptions) 
             allow_code=options.allow_code,
             seed=options.seeds[3],
         )
-        model = stack.enter_context(asking(evaluator, options))
+        model = stack.enter_context(asking(evaluator, options, chat))
         stack.enter_context(one_process())
         stack.enter_context(own_random_numbers(*options.seeds[:3]))
         document = lm_eval.evaluator.evaluate(
@@ -63,8 +65,8 @@ def run_tasks(evaluator: Evaluator, names: Sequence[str], options: TaskOptions) 
             bootstrap_iters=BOOTSTRAPS,
             log_samples=True,
             system_instruction=options.system_instruction,
-            apply_chat_template=bool(options.chat_template),
-            fewshot_as_multiturn=bool(options.chat_template),
+            apply_chat_template=chat is not None,
+            fewshot_as_multiturn=chat is not None,
             confirm_run_unsafe_code=loaded.runs_code,
         )
         found = task_results(document, loaded.tasks, with_samples=options.log_samples)
@@ -72,10 +74,19 @@ def run_tasks(evaluator: Evaluator, names: Sequence[str], options: TaskOptions) 
         return TaskResults(
             tasks=found,
             groups=group_results(document, found),
-            document=complete(document, evaluator, options, effort, bootstraps=BOOTSTRAPS),
+            document=complete(document, evaluator, options, effort, bootstraps=BOOTSTRAPS, chat=chat),
             effort=effort,
             notes=(*loaded.notes, *_kept_fewshot(loaded.tasks, options)),
         )
+
+
+def _chat(evaluator: Evaluator, options: TaskOptions) -> HarnessChat | None:
+    """The template that is asked for; its absence is told before any task is loaded."""
+    from brahma.evaluation.harness.chat import HarnessChat
+
+    if not options.chat_template:
+        return None
+    return HarnessChat(evaluator.tokenizer, options.chat_template, where=str(evaluator.model_path))
 
 
 def _kept_fewshot(tasks: Mapping[str, Any], options: TaskOptions) -> list[str]:
