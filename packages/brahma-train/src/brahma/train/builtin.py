@@ -144,6 +144,9 @@ def brahma_objectives() -> Iterable[ObjectiveEntry]:
 def brahma_commands() -> Iterable[CommandEntry]:
     yield CommandEntry(name="train", target="brahma.train.command:train", summary="Train as a file says")
     yield CommandEntry(
+        name="search", target="brahma.train.search.command:search", summary="Search for better settings"
+    )
+    yield CommandEntry(
         name="init", target="brahma.train.init.command:init", summary="Write a configuration for your data"
     )
     yield CommandEntry(

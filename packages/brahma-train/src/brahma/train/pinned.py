@@ -13,7 +13,7 @@ from brahma.core.errors import ResumeError
 from brahma.core.runs import RunDirectory, read_metrics, write_json
 
 # Nothing here changes a bit of the weights.
-_FREE = (
+FREE = (
     "training_config.logging_steps",
     "training_config.save_steps",
     "training_config.save_total_limit",
@@ -23,6 +23,7 @@ _FREE = (
     "evaluation.data_dir",
     "output_dir",
     "run_name",
+    "search",
 )
 _GLOBAL_BATCH = (
     "training_config.batch_size",
@@ -57,7 +58,7 @@ def pin_configuration(directory: RunDirectory, resolved: ResolvedConfig) -> list
         write_json(path, {"config": resolved.to_dict(), "origins": dict(resolved.origins)})
         return []
     began = _completed(_read(path))
-    changed = [each for each in diff(began, resolved) if not each[0].startswith(_FREE)]
+    changed = [each for each in diff(began, resolved) if not each[0].startswith(FREE)]
     before, after = began["training_config"], resolved.to_dict()["training_config"]
     same = _SAME_MATHS + (_GLOBAL_BATCH if _global_batch(before) == _global_batch(after) else ())
     refused = [each for each in changed if each[0] not in same]

@@ -353,8 +353,8 @@ class SearchSection(Section):
     trials: Count = 20
     """Configurations that are tried, all processes together."""
     metric: Annotated[Text, BeforeValidator(_as_metric)] = "loss"
-    """What is compared: loss, perplexity, bits_per_byte, another metric that is installed, a task's figure, as
-    `hellaswag/acc_norm`, a metric of the run, as `train/loss`, or an objective of a plugin."""
+    """What is compared: loss, perplexity, bits_per_byte, another metric that is installed, a task's figure
+    such as `hellaswag/acc_norm`, a metric of the run such as `train/loss`, or an objective of a plugin."""
     higher_is_better: bool | None = None
     """Which way `metric` improves; absent: as the metric says, or higher for a task's figure."""
     sampler: NamedChoice = Choice(name="tpe")

@@ -1,0 +1,24 @@
+"""A search for better settings on optuna: whoever is best at a rung goes on from its checkpoint.
+
+parameters.py ranges.py space.py    what is varied, in which ranges; the configuration of a point
+circumstances.py lengths.py         memory and steps, from which default ranges and costs follow
+measure.py                          what trials are compared by
+records.py rungs.py history.py      pure: stored trials -> what to do next, and with which values
+journal.py storage.py               the study on disk, shared by all who join it
+trial.py search.py results.py       training a trial to a rung; the loop; what came of it
+events.py plain.py command.py       what is told of it, in lines; `brahma search`
+"""
+
+from typing import TYPE_CHECKING
+
+from brahma.core.lazy import exports
+
+if TYPE_CHECKING:
+    from brahma.train.search.results import SearchResult as SearchResult
+    from brahma.train.search.search import Search as Search
+    from brahma.train.search.storage import Study as Study
+
+__all__ = ["Search", "SearchResult", "Study"]
+
+if not TYPE_CHECKING:
+    __getattr__ = exports(__name__, {"Search": "search", "SearchResult": "results", "Study": "storage"})

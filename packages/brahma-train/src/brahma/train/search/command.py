@@ -1,0 +1,67 @@
+"""`brahma search`."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from brahma.core.complete import config_files, config_keys
+
+
+@click.command()
+@click.option(
+    "--config",
+    "-c",
+    "path",
+    required=True,
+    type=click.Path(),
+    shell_complete=config_files,
+    help="JSON, YAML or TOML file: what is varied, and what a trial is otherwise.",
+)
+@click.option(
+    "--optimize",
+    metavar="NAME,NAME,…",
+    help="What is varied, such as lr,batch_size,warmup_steps; absent: all of search.parameters.",
+)
+@click.option("--trials", type=click.IntRange(min=1), help="Configurations that are tried.  [default: 20]")
+@click.option("--metric", help="What is compared: loss, perplexity, hellaswag/acc, …  [default: loss]")
+@click.option("--max-tokens", type=click.IntRange(min=1), help="Of all trials together.")
+@click.option("--sampler", help="tpe, gp, random, qmc, brute_force, …  [default: tpe]")
+@click.option("--storage", help="journal, a file, or a database's URL.  [default: journal]")
+@click.option("--name", help="Of the study: the same name joins it, or goes on with it.")
+@click.option(
+    "--set",
+    "overrides",
+    multiple=True,
+    metavar="KEY=VALUE",
+    shell_complete=config_keys,
+    help="Override one key, as a.b=c.",
+)
+def search(path: str, optimize: str | None, overrides: tuple[str, ...], **given: str | int | None) -> None:
+    """Search for better settings: many are tried, the best go on.
+
+    The last line on standard output is the path of the best configuration.
+    """
+    from brahma.core.config import load_config
+    from brahma.train.search.plain import PlainObserver, outcome
+    from brahma.train.search.search import Search
+
+    asked = [f"search.{key}={_written(value)}" for key, value in given.items() if value is not None]
+    resolved = load_config(path, (*overrides, *asked))
+    names = None if optimize is None else [name.strip() for name in optimize.split(",") if name.strip()]
+    observer = PlainObserver(lambda line: click.echo(line, err=True))
+    try:
+        result = Search(resolved, optimize=names, observer=observer).run()
+    except (KeyboardInterrupt, SystemExit):
+        click.echo("the same command goes on with the search", err=True)
+        raise
+    section = resolved.config.search
+    for line in outcome(result, section.metric if section is not None else "loss"):
+        click.echo(line, err=True)
+    click.echo(str(result.file))
+
+
+def _written(value: str | int) -> str:
+    """As `--set` reads it: a name stays a name."""
+    return json.dumps(value)

@@ -1,0 +1,115 @@
+"""The study's storage: optuna's journal in a file, or a database by its URL."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from brahma.core.error_text import first_line
+from brahma.core.errors import RunError
+from brahma.core.extras import needs
+from brahma.core.runs.files import writable
+
+if TYPE_CHECKING:
+    from optuna.storages import BaseStorage
+    from optuna.storages.journal import JournalFileBackend
+
+_BUSY_SECONDS = 60  # that a process waits for another one's write into an SQLite file
+
+
+def open_storage(place: str, folder: Path) -> BaseStorage:
+    """The storage that `search.storage` names; it is made if it is not there.
+
+    Args:
+        place: `journal`, an absolute path, or a URL.
+        folder: of the search, where the journal lies.
+
+    Raises:
+        RunError: it cannot be opened; MissingDependencyError: optuna, or the database's driver, is missing.
+    """
+    with needs("brahma-train[search]", "a search for better settings"):
+        import optuna
+        from optuna.storages import JournalStorage, RDBStorage
+
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    if "://" not in place:
+        path = folder / "study.journal" if place == "journal" else Path(place)
+        with writable(path), storage_errors(str(path)):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            return JournalStorage(_journal(path))
+    with (
+        needs("the driver of that database", f"the storage {_public(place)}"),
+        storage_errors(_public(place)),
+    ):
+        waiting = {"connect_args": {"timeout": _BUSY_SECONDS}} if place.startswith("sqlite") else {}
+        return RDBStorage(place, engine_kwargs=waiting)
+
+
+@contextmanager
+def storage_errors(place: str) -> Iterator[None]:
+    """Say which storage failed, and how, in place of its library's own errors."""
+    import sqlalchemy.exc
+    from optuna.exceptions import OptunaError
+
+    try:
+        yield
+    except (OptunaError, sqlalchemy.exc.SQLAlchemyError, ValueError, RuntimeError, KeyError) as error:
+        raise RunError(
+            "the study's storage failed",
+            where=place,
+            why=f"{type(error).__name__}: {first_line(error)}",
+            hint="check search.storage; `journal` keeps the study in a file beside the runs",
+        ) from error
+
+
+def _public(url: str) -> str:
+    """The URL without a password."""
+    scheme, _, rest = url.partition("://")
+    login, at, place = rest.rpartition("@")
+    return f"{scheme}://{login.partition(':')[0]}{at}{place}"
+
+
+class _Flock:
+    """A lock for optuna's journal that the system lets go of when its holder dies.
+
+    (optuna's own outlives a killed process by half a minute.)
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("ab")
+
+    def acquire(self) -> bool:
+        fcntl.flock(self._file, fcntl.LOCK_EX)
+        return True
+
+    def release(self) -> None:
+        fcntl.flock(self._file, fcntl.LOCK_UN)
+
+
+def _journal(path: Path) -> JournalFileBackend:
+    """optuna's file, under our lock, without a torn line."""
+    from optuna.storages.journal import JournalFileBackend
+
+    lock = _Flock(path.with_name(f"{path.name}.lock"))
+    lock.acquire()
+    try:
+        _drop_torn_line(path)
+    finally:
+        lock.release()
+    return JournalFileBackend(str(path), lock_obj=cast(Any, lock))  # its base class is not public
+
+
+def _drop_torn_line(path: Path) -> None:
+    """Cut what a killed process left of its last line: nothing was told that it is stored."""
+    if not path.exists() or path.stat().st_size == 0:
+        return
+    with path.open("rb+") as file:
+        file.seek(-1, os.SEEK_END)
+        if file.read(1) == b"\n":
+            return
+        file.seek(0)
+        file.truncate(file.read().rfind(b"\n") + 1)

@@ -1,0 +1,437 @@
+"""`Search`: tries configurations, compares them on their way, and lets the best go on."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from brahma.core.config import ResolvedConfig, SearchSection, diff, load_config
+from brahma.core.config.choices import check_choices
+from brahma.core.config.files import check_files
+from brahma.core.errors import EXIT_TERMINATED, BrahmaError, ConfigError, ModelError, RunError, TrainingError
+from brahma.core.runs import Run, RunDirectory
+from brahma.core.spec import ModelSpec
+from brahma.data.packs import Packs
+from brahma.train.pinned import FREE
+from brahma.train.search import events
+from brahma.train.search.circumstances import circumstances
+from brahma.train.search.history import Sampler
+from brahma.train.search.lengths import plan_of, tokens_until
+from brahma.train.search.measure import Measure
+from brahma.train.search.parameters import Key, Value
+from brahma.train.search.records import TrialRecord, best_trial
+from brahma.train.search.results import SearchResult, result_of, write_best
+from brahma.train.search.rungs import (
+    Done,
+    Promote,
+    Resume,
+    Rules,
+    Start,
+    Wait,
+    next_action,
+    rung_divisors,
+    rung_steps,
+)
+from brahma.train.search.space import Space, asked_parameters, corners
+from brahma.train.search.storage import FOLDER, Definition, NewTrial, Study, differences
+from brahma.train.search.trial import TrialFailedError, newest_step, reason_of, train_trial, was_killed
+from brahma.train.sources import Sources, open_dataset, open_validation
+
+_POLL_SECONDS = 1.0  # between two looks at what other processes do
+_KILLS = 2  # on the way to a rung, without a new checkpoint between them
+
+
+@dataclass(frozen=True)
+class _Task:
+    """What a process does next: train a trial to a rung."""
+
+    number: int
+    rung: int
+
+
+class Search:
+    """A search for better settings; `run` searches.
+
+    Args:
+        config: the base configuration, or its file; its `search` section says what is varied.
+        optimize: names of what is varied; None: all of `search.parameters`.
+        observer: is told what happens.
+
+    Raises:
+        ConfigError: with what is wrong in the configuration.
+    """
+
+    def __init__(
+        self,
+        config: ResolvedConfig | str | Path,
+        *,
+        optimize: Sequence[str] | None = None,
+        observer: events.Observer | None = None,
+    ) -> None:
+        self._base = config if isinstance(config, ResolvedConfig) else load_config(config)
+        self._config = self._base.config
+        self._section = self._config.search or SearchSection()
+        self._tell: events.Observer = observer or (lambda event: None)
+        _refuse_several_processes()
+        check_files(self._base)
+        check_choices(self._base)
+        self._parameters = asked_parameters(optimize, self._config)
+        self._measure = Measure(self._section, self._config)
+        stem = self._base.source.stem if self._base.source is not None else "search"
+        self.name = self._section.name or stem
+        self._folder = Path(self._config.output_dir).absolute() / FOLDER / self.name
+        self.study = Study(self._folder, self._section.storage)
+        self._exhausted = False
+
+    def run(self) -> SearchResult:
+        """Search to the end: all trials tried, and none left that may go on; or the tokens spent.
+
+        Under the same name and space it joins a search that other processes do, or goes on with one that was
+        stopped or killed: as if it had never been.
+
+        Raises:
+            RunError: the study of this name searches something else, or no trial came to a result.
+            BrahmaError: what is wrong with the data, the model or the machine.
+            KeyboardInterrupt, SystemExit: it was asked to stop; a checkpoint is written.
+        """
+        with _terminating():
+            with self.study.deciding():
+                self._open()
+            self._tell(self._begun())
+            while (task := self._next_task()) is not None:
+                with task[1]:
+                    self._train(task[0])
+            return self._result()
+
+    def _open(self) -> None:
+        """Make the study, or join it; prepare the data once for all trials."""
+        stored = self.study.definition
+        if stored is not None:
+            self._refuse_other_space(stored)
+        else:
+            for prepared in ("data.json", "tokenizer"):
+                _remove(self._folder / prepared)
+        self._packs = self._prepare_data()
+        found = circumstances(self._config, self._packs, self._section)
+        known: dict[Key, Any] = {
+            key: given if given is not None or stored is None else stored.space[key.name]
+            for key, given in self._parameters.items()
+        }
+        self._space = Space(self._base, known, found, self._extra())
+        plan = plan_of(self._config, self._packs)
+        factor = self._section.reduction_factor
+        definition = Definition(
+            space=self._space.ranges,
+            paths=self._space.paths,
+            metric=self._measure.name,
+            higher_is_better=self._measure.higher_is_better,
+            sampler=self._section.sampler.model_dump(mode="json"),
+            seed=self._section.seed,
+            reduction_factor=factor,
+            divisors=rung_divisors(plan.total_steps, factor, self._section.min_steps),
+            base=_identity(self._base),
+            data=self._fingerprint,
+        )
+        if stored is not None and (changed := differences(stored, definition)):
+            raise _other_study(self.study, changed)
+        self._divisors = definition.divisors
+        self._check_lengths()
+        self._sampler = Sampler(
+            self._section.sampler,
+            self._section.seed,
+            self._space.ranges,
+            higher_is_better=self._measure.higher_is_better,
+        )
+        if stored is None:
+            self.study.begin(definition)
+        steps = rung_steps(plan.total_steps, self._divisors)
+        assert steps is not None
+        self._rules = Rules(
+            trials=self._section.trials,
+            reduction_factor=factor,
+            higher_is_better=self._measure.higher_is_better,
+            max_tokens=self._section.max_tokens,
+            first_cost=tokens_until(plan, steps[0]),
+        )
+
+    def _refuse_other_space(self, stored: Definition) -> None:
+        """Raises RunError where the study searches other parameters, said before anything is prepared."""
+        names = {key.name for key in self._parameters}
+        if names != stored.space.keys():
+            found = [f"{name}: searched; now not" for name in stored.space if name not in names]
+            found += [f"{name}: not searched; now searched" for name in names - stored.space.keys()]
+            raise _other_study(self.study, sorted(found))
+        old, new = dict(stored.base), _identity(self._base)
+        if old != new:
+            changed = Definition(**{**vars(stored), "base": new})
+            raise _other_study(self.study, differences(stored, changed))
+
+    def _prepare_data(self) -> Packs:
+        """Tokenizer and packs: made once, the runs of the trials find them."""
+        from brahma.train import preparing
+
+        config = self._config
+        self._folder.mkdir(parents=True, exist_ok=True)
+        directory = RunDirectory(self._folder)
+        rows = open_dataset(config)
+        sources = Sources(ModelSpec.from_section(config.model), rows, open_validation(config, rows))
+        tokenizer = preparing.open_tokenizer(config, sources, directory)
+        data = preparing.open_data(config, sources, tokenizer, directory)
+        self._fingerprint = data.fingerprint
+        return data.train
+
+    def _extra(self) -> dict[str, Any]:
+        """What each trial has beside the base configuration and its values."""
+        tokenizer = self._config.tokenizer
+        found: dict[str, Any] = {"training_config.save_total_limit": 1}
+        if tokenizer is not None and tokenizer.train is not None:
+            path = str(self._folder / "tokenizer")
+            found["tokenizer"] = {"path": path, "new_tokens": tokenizer.new_tokens}
+        return found | {f"evaluation.{key}": value for key, value in self._measure.keys().items()}
+
+    def _check_lengths(self) -> None:
+        """Raises ConfigError where trials of the space are too short to be compared on their way."""
+        for values in corners(self._space.ranges):
+            config = self._space.configuration(values, "trial").config
+            plan = plan_of(config, self._packs)
+            shown = ", ".join(f"{name} {value}" for name, value in values.items())
+            if rung_steps(plan.total_steps, self._divisors) is None:
+                raise ConfigError(
+                    f"a trial of {shown} has {plan.total_steps} steps: too few for rungs",
+                    where="search.parameters",
+                    why=f"trials are compared after {_in_words(self._divisors)} of their steps",
+                    hint="train longer, search smaller batches, or set search.reduction_factor to null",
+                )
+            if config.training.warmup_steps >= plan.total_steps:
+                raise ConfigError(
+                    f"a trial of {shown} has {plan.total_steps} steps: all of it would be warm-up",
+                    where="search.parameters.warmup_steps",
+                    hint=f"at most {max(1, plan.total_steps // 5)}",
+                )
+
+    def _begun(self) -> events.SearchBegun:
+        return events.SearchBegun(
+            name=self.name,
+            space={name: str(span) for name, span in self._space.ranges.items()},
+            metric=self._measure.name,
+            higher_is_better=self._measure.higher_is_better,
+            rungs=tuple("the end" if each == 1 else f"1/{each}" for each in self._divisors),
+            trials=self._section.trials,
+            max_tokens=self._section.max_tokens,
+            known=len(self.study.trials()),
+        )
+
+    def _next_task(self) -> tuple[_Task, ExitStack] | None:
+        """What to train next, with the lock on it; None when all is done."""
+        waiting = False
+        while True:
+            with self.study.deciding():
+                trials = self.study.trials()
+                rules = replace(self._rules, exhausted=self._exhausted)
+                action = next_action(trials, rules)
+                if isinstance(action, Resume | Promote | Start):
+                    task = self._claim(action, trials)
+                    if task is not None:
+                        lock = ExitStack()
+                        lock.enter_context(self.study.training(task.number))
+                        return task, lock
+                    continue
+            if isinstance(action, Done):
+                if action.budget:
+                    spent = sum(trial.spent for trial in trials)
+                    self._tell(events.BudgetSpent(spent, self._section.max_tokens or 0))
+                return None
+            assert isinstance(action, Wait)
+            if not waiting:
+                waiting = True
+                self._tell(events.Waiting())
+            time.sleep(_POLL_SECONDS)
+
+    def _claim(self, action: Resume | Promote | Start, trials: Sequence[TrialRecord]) -> _Task | None:
+        """Store what is going to be done; None where it turns out that it cannot be."""
+        match action:
+            case Start():
+                return self._start(trials)
+            case Promote(number, rung):
+                self.study.set_target(number, rung)
+                trial = trials[number]
+                self._tell(events.Promoted(number, rung, trial.steps[rung - 1], trial.steps[rung]))
+                return _Task(number, rung)
+            case Resume(number):
+                return self._resume(trials[number])
+
+    def _resume(self, trial: TrialRecord) -> _Task | None:
+        """Take up a trial that was left; one whose process is killed again and again is given up."""
+        assert trial.target is not None
+        folder = self._runs / trial.run
+        step = newest_step(Run(folder)) if folder.is_dir() else 0
+        if was_killed(folder):
+            stops = (*trial.stops, step)
+            if stops.count(step) >= _KILLS:
+                reason = (
+                    f"the system killed its process {_KILLS} times after step {step}: perhaps out of memory"
+                )
+                self._give_up(trial, reason, step)
+                return None
+            self.study.set_stops(trial.number, stops)
+        self._tell(events.TrialResumed(trial.number, trial.params, trial.run, step))
+        return _Task(trial.number, trial.target)
+
+    def _start(self, trials: Sequence[TrialRecord]) -> _Task | None:
+        values = self._values(trials)
+        if values is None:
+            self._exhausted = True
+            self._tell(events.Exhausted(len(trials)))
+            return None
+        number = len(trials)
+        run = f"{self.name}-trial-{number}"
+        try:
+            config = self._space.configuration(values, run)
+            check_choices(config)
+            plan = plan_of(config.config, self._packs)
+            steps = rung_steps(plan.total_steps, self._divisors)
+            if steps is None:
+                raise ConfigError(f"{plan.total_steps} steps are too few for {len(self._divisors)} rungs")
+        except BrahmaError as error:  # between corners that are fine
+            new = NewTrial(params=values, run=run, steps=(1,), tokens=(0,), reason=_refusal(error))
+            self.study.add(new)
+            self._tell(events.TrialFailed(number, values, new.reason))
+            return None
+        tokens = tuple(tokens_until(plan, step) for step in steps)
+        if tokens[0] > self._rules.left(trials):
+            self._exhausted = True
+            return None
+        self.study.add(NewTrial(params=values, run=run, steps=steps, tokens=tokens))
+        self._tell(events.TrialStarted(number, values, run, steps[0]))
+        return _Task(number, 0)
+
+    def _values(self, trials: Sequence[TrialRecord]) -> dict[str, Value] | None:
+        """Of the next trial: the first is the base configuration itself, if that lies in the space."""
+        base = self._space.base_values() if not trials else None
+        return base if base is not None else self._sampler.suggest(trials)
+
+    def _train(self, task: _Task) -> None:
+        """Train a trial to a rung, and store what came of it."""
+        trial = self.study.trials()[task.number]
+        last = task.rung == len(trial.steps) - 1
+        step = trial.steps[task.rung]
+        config = self._space.configuration(trial.params, trial.run)
+        try:
+            run = train_trial(config, None if last else step)
+            value = self._value(run, min(step, run.state.step))
+        except TrialFailedError as error:
+            self._give_up(trial, str(error), self._step_of(trial))
+            return
+        except (ConfigError, ModelError) as error:
+            if isinstance(error, ConfigError) and error.where == "search.metric":
+                raise
+            if not any(each.values for each in self.study.trials()):
+                raise  # perhaps it is not these values that are wrong
+            self._give_up(trial, reason_of(error), self._step_of(trial))
+            return
+        with self.study.deciding():
+            self.study.reach(task.number, task.rung, value, last=last)
+            self._write_best()
+        tokens = trial.tokens[task.rung]
+        if last:
+            self._tell(events.TrialFinished(task.number, step, tokens, value))
+        else:
+            self._tell(events.RungReached(task.number, task.rung, step, tokens, value))
+
+    def _value(self, run: Run, step: int) -> float:
+        try:
+            return self._measure.of(run, step)
+        except TrainingError as error:
+            raise TrialFailedError(reason_of(error)) from error
+
+    def _give_up(self, trial: TrialRecord, reason: str, step: int) -> None:
+        plan = plan_of(self._space.configuration(trial.params, trial.run).config, self._packs)
+        lost = max(0, tokens_until(plan, step) - trial.spent)
+        self.study.give_up(trial.number, reason, lost)
+        self._tell(events.TrialFailed(trial.number, trial.params, reason))
+
+    def _step_of(self, trial: TrialRecord) -> int:
+        """The last step that a run is known to have done."""
+        state = RunDirectory(self._runs / trial.run).read_state()
+        return 0 if state is None else state.step
+
+    @property
+    def _runs(self) -> Path:
+        return self.study.output_dir / "runs"
+
+    def _write_best(self) -> TrialRecord | None:
+        best = best_trial(self.study.trials(), higher_is_better=self._measure.higher_is_better)
+        if best is not None:
+            write_best(self.study.best_file, self._base, self._space, best)
+        return best
+
+    def _result(self) -> SearchResult:
+        with self.study.deciding():
+            best = self._write_best()
+            return result_of(self.name, self.study.best_file, best, self.study.trials(), self._runs)
+
+
+def _refusal(error: BrahmaError) -> str:
+    problems = error.problems if isinstance(error, ConfigError) else ()
+    return reason_of(problems[0] if problems else error)
+
+
+def _in_words(divisors: Sequence[int]) -> str:
+    return " and ".join(f"1/{divisor}" for divisor in divisors if divisor > 1)
+
+
+def _identity(base: ResolvedConfig) -> dict[str, Any]:
+    """What of the base configuration decides what the trials are."""
+    changes = diff({}, base)
+    return {key: value for key, _, value in changes if not key.startswith(FREE)}
+
+
+def _other_study(study: Study, found: Sequence[str]) -> RunError:
+    return RunError(
+        f"the study {study.name} searches something else",
+        where=str(study.folder),
+        why="; ".join(found),
+        hint="search under another name: --name, or search.name",
+    )
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _refuse_several_processes() -> None:
+    """Raises ConfigError under torchrun: a trial is trained by one process."""
+    if int(os.environ.get("WORLD_SIZE") or 1) > 1:
+        raise ConfigError(
+            "a search trains each trial in one process",
+            where="WORLD_SIZE",
+            hint="start it without torchrun; several searches of one name share the work",
+        )
+
+
+@contextmanager
+def _terminating() -> Iterator[None]:
+    """Leave by SystemExit on SIGTERM between the trials too; a trial in training sees to that itself."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def leave(_number: int, _frame: object) -> None:
+        raise SystemExit(EXIT_TERMINATED)
+
+    before = signal.signal(signal.SIGTERM, leave)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
