@@ -94,6 +94,7 @@ def load_tasks(
         task_dict = _made(known, asked, data, metadata, num_fewshot)
         for task in task_dict["tasks"].values():
             _set_examples(task, num_fewshot, seed)
+            _check_examples(task)
         fingerprints = {
             name: data.fingerprint(name) if data and name in data.files else _fingerprint(task)
             for name, task in task_dict["tasks"].items()
@@ -211,6 +212,22 @@ def _set_examples(task: Task, asked: int | None, seed: int) -> None:
     elif own is None:
         task.set_config(key="num_fewshot", value=0)
     task.set_fewshot_seed(seed=seed)
+
+
+def _check_examples(task: Task) -> None:
+    """Raises DataError: fewer rows to take few-shot examples from than are asked for."""
+    count = task.get_config("num_fewshot") or 0
+    rows = getattr(getattr(task, "sampler", None), "df", None)
+    if not count or not isinstance(rows, list):
+        return
+    settings = task.get_config("fewshot_config")
+    split = getattr(settings, "split", None) or task.get_config("training_split") or "few-shot"
+    is_evaluated = split == task.get_config("test_split")  # the question itself is none of its examples
+    if len(rows) < count + is_evaluated:
+        raise DataError(
+            f'{count} few-shot examples are asked for; the split "{split}" has {len(rows)} rows',
+            where=task.task_name, hint=f"ask for {max(len(rows) - is_evaluated, 0)} or fewer",
+        )  # fmt: skip
 
 
 def _fingerprint(task: Task) -> str:
