@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from lm_eval.api.instance import Instance
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+    from brahma.evaluation.harness.chat import HarnessChat
     from brahma.evaluation.harness.generating import HarnessWriter
 
 _AT_ONCE = 1000  # texts that are tokenised between two movements of the progress
@@ -158,6 +159,18 @@ class BrahmaLM(TemplateLM):  # type: ignore[misc]  # lm_eval has no types
         )
         first = map(self._from_beginning, alone)
         return [next(split) if context else next(first) for context, _ in moved]
+
+    def apply_chat_template(
+        self, chat_history: list[dict[str, str]], add_generation_prompt: bool = True
+    ) -> str:
+        """A conversation as text, by the tokenizer's own template."""
+        return self._chat.render(chat_history, add_generation_prompt=add_generation_prompt)
+
+    @cached_property
+    def _chat(self) -> HarnessChat:
+        from brahma.evaluation.harness.chat import HarnessChat
+
+        return HarnessChat(self.tokenizer)
 
     def generate_until(self, requests: list[Instance], disable_tqdm: bool = False) -> list[str]:
         """The texts that a task asks for."""
