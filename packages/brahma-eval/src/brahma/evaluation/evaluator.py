@@ -110,7 +110,7 @@ class Evaluator(LoadedModel):
         metrics: Sequence[str] | str | None = None,
         score: Score | None = None,
         examples: bool = False,
-        chat_template: bool = False,
+        chat_template: bool | str = False,
         system_instruction: str | None = None,
         **sampling: Unpack[SamplingOptions],
     ) -> Results:
@@ -142,7 +142,8 @@ class Evaluator(LoadedModel):
                 dictionary of them. One that raises, or returns anything else, does not stop the others: see
                 `Results.failures`.
             examples: give each row with what the model gave, in `Results.examples`.
-            chat_template: ask prompts and questions as a user's message, through the chat template.
+            chat_template: ask prompts and questions as a user's message, through the tokenizer's chat
+                template, its one of that name, or that of a file.
             system_instruction: a system message for conversations that have none.
             sampling: the settings of `Sampling`; the likeliest token is taken unless `temperature` is given.
                 `max_new_tokens` is by default 256, or a fourth of the model's context if that is less. A

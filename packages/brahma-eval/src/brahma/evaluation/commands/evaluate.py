@@ -12,6 +12,7 @@ import click
 
 from brahma.core.complete import models as complete_models
 from brahma.core.errors import ConfigError
+from brahma.evaluation.commands.own_data import own_data_options
 
 _FOLDER = click.Path(path_type=Path, file_okay=False)
 _FILE = click.Path(path_type=Path, dir_okay=False)
@@ -45,7 +46,7 @@ class BatchSize(click.ParamType[int | str]):
     multiple=True,
     help="Tasks and groups of lm-eval and of plugins, with commas between them.",
 )
-@click.option("--data", metavar="PATH", help="Measure on data of your own: a file, folder or glob.")
+@own_data_options
 @click.option("--data-dir", type=_FOLDER, help="Where the tasks' data lie, instead of the hub.")
 @click.option("--limit", type=click.IntRange(min=1), help="Of each task, the first N examples only.")
 @click.option(
@@ -113,6 +114,7 @@ def evaluate(
     Stopped, by Ctrl-C or a crash, the same command goes on where it was; repeated, it computes nothing again.
     """
     from brahma.evaluation.commands.evaluation import Request, print_tasks, run
+    from brahma.evaluation.commands.own_data import OWN_DATA, own_data
 
     if list_tasks is not None:
         print_tasks(list_tasks or None, options["include_path"])
@@ -125,4 +127,11 @@ def evaluate(
             hint="name tasks, as in --tasks hellaswag,mmlu, or give data of your own: --data FILE",
         )
     template = chat_template or True if chat_template is not None else False
-    run(Request(models=models, chat_template=template, **options), as_json=as_json)
+    data = own_data(
+        **{name: options.pop(name) for name in OWN_DATA},
+        chat_template=template,
+        system=options["system"],
+        seed=options["seed"],
+        beside_tasks=bool(options["tasks"]),
+    )
+    run(Request(models=models, chat_template=template, data=data, **options), as_json=as_json)

@@ -13,6 +13,7 @@ import click
 from brahma.core.console import has_colour, print_table, print_warning
 from brahma.core.errors import RunError
 from brahma.core.layout import columns_of, folded
+from brahma.evaluation.commands.own_data import OwnData, document_of, show_own, write_own
 from brahma.evaluation.commands.verdicts import compared, seen_before, short_names, show_comparison, show_seen
 from brahma.evaluation.evaluator import Evaluator
 
@@ -29,7 +30,7 @@ class Request:
 
     models: tuple[str, ...]
     tasks: tuple[str, ...]
-    data: str | None
+    data: OwnData | None
     data_dir: Path | None
     limit: int | None
     num_fewshot: int | None
@@ -67,7 +68,7 @@ class Measured:
             document = self.tasks.to_dict()
         ours = {}
         if self.data is not None:
-            ours["data"] = dict(self.data)
+            ours["data"] = document_of(self.data)
         if self.contamination is not None:
             ours["contamination"] = self.contamination.to_dict()
         if ours:
@@ -114,7 +115,7 @@ def run(request: Request, *, as_json: bool) -> None:
 def measure(name: str, evaluator: Evaluator, request: Request) -> Measured:
     """Named tasks first: their names are checked before anything is loaded."""
     tasks = _run_tasks(evaluator, request) if request.tasks else None
-    data = evaluator.evaluate_custom(request.data) if request.data is not None else None
+    data = request.data.measure(evaluator) if request.data is not None else None
     contamination = None
     if tasks is not None and request.contamination:
         contamination = seen_before(tasks, evaluator.model_path, request.contamination_words)
@@ -157,15 +158,12 @@ def show(measured: Measured, *, with_name: bool) -> None:
     if measured.contamination is not None:
         show_seen(measured.contamination)
     if measured.data is not None:
-        print_table(("figure", "value"), [(key, _number(value)) for key, value in measured.data.items()])
-
-
-def _number(value: float) -> str:
-    return f"{value:,}" if isinstance(value, int) else f"{value:.4f}"
+        show_own(measured.data)
 
 
 def keep(measured: Measured, request: Request, *, several: bool) -> None:
     """Each example's record, and a line in the metrics of the model's run."""
+    _keep_own(measured, request, several)
     if measured.tasks is None:
         return
     from brahma.evaluation.harness.document import sanitized
@@ -181,6 +179,16 @@ def keep(measured: Measured, request: Request, *, several: bool) -> None:
             click.echo(f"added to {metrics}", err=True)
     except RunError as error:
         print_warning(f"nothing is added to the metrics of the run: {error.message}")
+
+
+def _keep_own(measured: Measured, request: Request, several: bool) -> None:
+    if measured.data is None or request.samples is None:
+        return
+    from brahma.evaluation.harness.document import sanitized
+
+    folder = request.samples / sanitized(measured.name) if several else request.samples
+    if (path := write_own(measured.data, folder)) is not None:
+        click.echo(f"samples: {path}", err=True)
 
 
 def _whole(found: Sequence[Measured], comparison: Comparison | None) -> dict[str, Any]:

@@ -51,7 +51,7 @@ def evaluate(
         )
     writes = score is not None or (asked is not None and bool(asked.answers))
     if not writes:
-        given = {"examples": examples, "chat_template": asking.chat_template}
+        given = {"examples": examples, "chat_template": bool(asking.chat_template)}
         given |= {"system_instruction": asking.system_instruction is not None}
         unused = [*(name for name, is_given in given.items() if is_given), *sampling]
         _refuse(unused, "only the loss is measured, and the model writes nothing", _ANSWERS_HINT)
@@ -62,6 +62,16 @@ def evaluate(
     loss = evaluator.measure_loss(data, wanted.totals) if wanted.totals else None
     answers = measure_answers(evaluator, data, replace(settings, metrics=wanted.answers), drawn)
     return answers if loss is None else loss.joined(answers)
+
+
+def asks_model(data: Data, metrics: Sequence[str] | str | None, score: Score | None) -> bool:
+    """Whether the model is asked anything: it answers or chooses, and is not only read to.
+
+    Raises:
+        BrahmaError: an unknown metric, or no such data.
+    """
+    asked = Asked() if metrics is None else sort_out(metrics)
+    return score is not None or bool(asked.answers) or holds_choices(data)
 
 
 def _of_choices(asked: Asked | None, score: Score | None) -> tuple[str, ...]:

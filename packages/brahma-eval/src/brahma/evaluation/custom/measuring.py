@@ -54,7 +54,7 @@ def measure_answers(evaluator: Evaluator, data: Data, settings: Settings, sampli
     questions, skipped = read_questions(data, referenced=bool(settings.metrics))
     metrics = [AnswerMetric(name) for name in settings.metrics]
     _try_out(metrics, questions)
-    model, tokenizer = evaluator.model, _with_template(evaluator.tokenizer, data)
+    model, tokenizer = evaluator.model, _with_template(evaluator.tokenizer, data, settings.asking)
     reader = Reader(model, tokenizer, settings.asking)
     outputs, cut = write_outputs(
         model, tokenizer, questions, reader, sampling, batch_size=evaluator.packs_at_once
@@ -82,7 +82,8 @@ def measure_choices(evaluator: Evaluator, data: Data, settings: Settings) -> Res
         BrahmaError: a row or the scoring function that cannot be used.
     """
     questions = read_choices(data)
-    reader = Reader(evaluator.model, evaluator.tokenizer, settings.asking)
+    tokenizer = _with_template(evaluator.tokenizer, data, settings.asking)
+    reader = Reader(evaluator.model, tokenizer, settings.asking)
     chosen, cut = choose(evaluator.model, questions, reader, batch_size=evaluator.batch_size)
     table = _Table([question.where for question in questions])
     for name in settings.metrics:
@@ -149,14 +150,19 @@ class _Table:
         )
 
 
-def _with_template(tokenizer: PreTrainedTokenizerBase, data: Data) -> PreTrainedTokenizerBase:
-    """The tokenizer, with the chat template that the data set brings, if it does."""
+def _with_template(tokenizer: PreTrainedTokenizerBase, data: Data, asking: Asking) -> PreTrainedTokenizerBase:
+    """The tokenizer, with the chat template that was named, or that the data set brings."""
     from brahma.data.templates import load_template
+    from brahma.evaluation.harness.chat import HarnessChat
 
-    if not isinstance(data, Dataset) or data.template is None:
+    if isinstance(asking.chat_template, str):
+        text = HarnessChat(tokenizer, asking.chat_template).text
+    elif isinstance(data, Dataset) and data.template is not None:
+        text = load_template(data.template)[0]
+    else:
         return tokenizer
     changed = copy(tokenizer)
-    changed.chat_template = load_template(data.template)[0]
+    changed.chat_template = text
     return changed
 
 

@@ -25,11 +25,12 @@ class Asking:
     """How questions are put to a model.
 
     Attributes:
-        chat_template: put a text as a user's message; conversations always go through the template.
+        chat_template: put a text as a user's message; conversations always go through the template. Which
+            one: the tokenizer's own, its one of that name, or that of a file.
         system_instruction: a system message before each conversation that has none.
     """
 
-    chat_template: bool = False
+    chat_template: bool | str = False
     system_instruction: str | None = None
 
     def put(self, prompt: Prompt) -> Prompt:
