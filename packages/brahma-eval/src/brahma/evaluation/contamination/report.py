@@ -172,7 +172,7 @@ def _figure(figure: Figure | None) -> str:
 
 
 def _table(rows: list[list[str]], columns: int | None) -> Iterator[str]:
-    cells = [["task", "figure", "all", "clean", "clean", "seen", "short"], *rows]
+    cells = [["task", "figure", "on all", "on clean", "clean", "seen", "short"], *rows]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     flush = [
         [*row[:2], *(cell.rjust(width) for cell, width in zip(row[2:], widths[2:], strict=True))]
