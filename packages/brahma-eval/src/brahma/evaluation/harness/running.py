@@ -38,6 +38,7 @@ def run_tasks(evaluator: Evaluator, names: Sequence[str], options: TaskOptions) 
     """
     began = time.monotonic()
     with ExitStack() as stack:
+        stack.enter_context(own_random_numbers(*options.seeds[:3]))  # imports draw some, too
         with progress("loading lm-eval"), needs("brahma-eval[tasks]", "evaluating named tasks"):
             import lm_eval.evaluator
         from brahma.evaluation.harness.asking import asking
@@ -57,7 +58,6 @@ def run_tasks(evaluator: Evaluator, names: Sequence[str], options: TaskOptions) 
         )
         model = stack.enter_context(asking(evaluator, options, chat))
         stack.enter_context(one_process())
-        stack.enter_context(own_random_numbers(*options.seeds[:3]))
         document = lm_eval.evaluator.evaluate(
             model,
             loaded.task_dict,
