@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import logging
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -160,6 +161,14 @@ def test_rows_are_processed_once(data: Path) -> None:
     assert inspect.unwrap(task.config.process_docs) is not task.config.process_docs
 
 
+def test_a_task_that_is_a_python_class_has_its_rows_and_its_name(data: Path) -> None:
+    row = {"id": "1", "title": "t", "context": "c", "question": "q", "answers": {"text": ["a"]}}
+    file = write_rows(data / "squad_v2" / "validation.jsonl", [row])
+    loaded = load_tasks("squadv2", data_dir=data)
+    assert loaded.files == {"squadv2": (file,)}
+    assert _docs(loaded, "squadv2") == [row]
+
+
 def test_the_fingerprint_is_of_the_content(data: Path) -> None:
     before = load_tasks("gsm8k,hellaswag", data_dir=data).fingerprints
     assert load_tasks("gsm8k,hellaswag", data_dir=data).fingerprints == before
@@ -191,6 +200,24 @@ class TestOwnTasks:
         write_rows(data / "harbour" / "test.jsonl", [{"question": "Wet?", "answer": 0}])
         loaded = load_tasks("sea", data_dir=data, include_path=[include])
         assert set(loaded.tasks) == {"harbour", "hellaswag"}
+
+    def test_files_that_the_yaml_names_are_taken_where_there_is_no_folder(
+        self, data: Path, include: Path, tmp_path: Path
+    ) -> None:
+        file = write_rows(tmp_path / "rows.jsonl", [{"question": "Wet?", "answer": 0}])
+        named = f"dataset_path: json\ndataset_kwargs: {{data_files: {{test: {file}, train: {file}}}}}"
+        (include / "harbour.yaml").write_text(OWN_TASK.replace("dataset_path: me/harbour", named))
+        loaded = load_tasks("harbour", data_dir=data, include_path=include)
+        assert _docs(loaded, "harbour") == [{"question": "Wet?", "answer": 0}]
+        assert loaded.files == {"harbour": ()}
+        shutil.rmtree(tmp_path / "hub-cache")  # the datasets library keeps what a YAML names
+
+    def test_files_elsewhere_that_the_yaml_names_are_not_fetched(self, data: Path, include: Path) -> None:
+        named = "dataset_path: json\ndataset_kwargs: {data_files: {test: 'https://example.org/a.jsonl'}}"
+        (include / "harbour.yaml").write_text(OWN_TASK.replace("dataset_path: me/harbour", named))
+        with pytest.raises(DataError, match="no folder has the data of this task") as caught:
+            load_tasks("harbour", data_dir=data, include_path=include)
+        assert f"place {data}/harbour/test.jsonl" in (caught.value.hint or "")
 
     def test_a_row_without_what_the_templates_read_is_named(self, data: Path, include: Path) -> None:
         file = write_rows(data / "harbour" / "test.jsonl", [{"question": "Wet?", "answer": 0}, {"answer": 1}])

@@ -66,6 +66,7 @@ def _found(directory: DataDirectory, request: Request, split: str | None = None)
         (WIKITEXT, "wikitext2_valid_test/test.txt"),
         (WIKITEXT, "wikitext-2/wiki.test.tokens"),
         (EASY, "arc_easy/test.jsonl"),
+        (EASY, "ARC-Easy/test.jsonl"),
         (EASY, "ai2_arc/ARC-Easy/test-00000-of-00001.parquet"),
         (EASY, "ai2_arc/arc-easy_test.jsonl"),
         (TRUTHFUL, "truthfulqa/TruthfulQA.csv"),

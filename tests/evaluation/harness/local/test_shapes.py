@@ -286,8 +286,8 @@ class TestWikitext:
 
 class TestOwnColumns:
     def test_rows_stand_as_they_are_with_every_column(self, tmp_path: Path) -> None:
-        file = write_rows(tmp_path / "test.jsonl", [{"a": 1}, {"a": 2, "b": ["x"]}])
-        assert _read(file, "me/mine") == [{"a": 1, "b": None}, {"a": 2, "b": ["x"]}]
+        file = write_rows(tmp_path / "test.jsonl", [{"a": 1}, {"a": None, "b": ["x"]}])
+        assert _read(file, "me/mine") == [{"a": 1, "b": None}, {"a": None, "b": ["x"]}]
 
     def test_a_column_of_digits_in_a_table_becomes_numbers(self, tmp_path: Path) -> None:
         file = write_table(tmp_path / "t.csv", [("q", "n", "x", "m"), ("a", 1, 0.5, "7"), ("b", 2, 1, "x")])
@@ -302,6 +302,12 @@ class TestOwnColumns:
         file = write_rows(tmp_path / "test.jsonl", [{"q": "a", "n": 1}, row])
         with pytest.raises(RowError, match=told) as caught:
             _read(file, "me/mine", fields=("n", "q"))
+        assert caught.value.where == f"{file}:2"
+
+    def test_a_row_without_a_column_of_the_first_one_is_named(self, tmp_path: Path) -> None:
+        file = write_rows(tmp_path / "test.jsonl", [{"q": "a", "n": 1}, {"q": "b"}])
+        with pytest.raises(RowError, match='"n" is missing') as caught:
+            _read(file, "me/mine")
         assert caught.value.where == f"{file}:2"
 
     def test_a_value_of_another_type_is_named(self, tmp_path: Path) -> None:

@@ -10,10 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from brahma.core.error_text import first_line
-from brahma.core.errors import BrahmaError, ConfigError, DataError
-from brahma.core.extras import needs
+from brahma.core.errors import BrahmaError, ConfigError, DataError, MissingDependencyError
 from brahma.evaluation.harness.quiet import quiet_libraries
-from brahma.evaluation.harness.registry import EXTRA, IncludePath, Registry, registry
+from brahma.evaluation.harness.registry import IncludePath, Registry, registry
 
 if TYPE_CHECKING:
     from lm_eval.api.task import Task
@@ -96,16 +95,17 @@ def load_tasks(
             _set_examples(task, num_fewshot, seed)
             _check_examples(task)
         fingerprints = {
-            name: data.fingerprint(name) if data and name in data.files else _fingerprint(task)
+            name: data.fingerprint(task) if data and data.files(task) else _fingerprint(task)
             for name, task in task_dict["tasks"].items()
         }
+        files = {name: data.files(task) for name, task in task_dict["tasks"].items()} if data else {}
     for note in data.notes if data else ():
         _log.info(note)
     return LoadedTasks(
         names=asked,
         task_dict=task_dict,
         fingerprints=fingerprints,
-        files=dict(data.files) if data else {},
+        files=files,
         runs_code=runs_code,
         notes=tuple(data.notes) if data else (),
     )
@@ -147,6 +147,8 @@ def _made(
     try:
         with serving(data) if data is not None else asked_once():
             for name in _outermost(known, names):
+                if data is not None:
+                    data.making = name
                 loaded = _built(manager, known, name)
                 for kind, found in made.items():
                     found.update({k: v for k, v in loaded.get(kind, {}).items() if k not in found})
@@ -170,8 +172,10 @@ def _built(manager: TaskManager, known: Registry, name: str) -> Mapping[str, Any
     except BrahmaError:
         raise
     except ImportError as error:
-        with needs(EXTRA, f"the task {name}"):
-            raise error
+        raise MissingDependencyError(
+            f"the task {name} needs a library that is not installed", why=str(error),
+            hint=f"pip install {error.name}" if error.name else "install what it names",
+        ) from error  # fmt: skip
     except Exception as error:
         if hub.is_about_data(error):
             raise hub.not_loaded(error, known, name) from error

@@ -29,13 +29,17 @@ def read_columns(file: Path, request: Request) -> Iterator[Mapping[str, object]]
     """Rows as they stand, each with all columns; a column of digits in a table of text becomes numbers.
 
     Raises:
-        RowError: a column that the task's templates read is missing, or has another type than above.
+        RowError: a column of the first row, or one that the task's templates read, is missing; one of the
+            latter is null; a value has another type than those above.
     """
     found = list(rows(file, example_of(request)))
+    needed = dict.fromkeys((*request.fields, *found[0].values))
     for row in found:
-        for field in request.fields:
-            if row.values.get(field) is None:
-                raise row.wrong(field, "something", None) if field in row.values else row.missing(field)
+        for field in needed:
+            if field not in row.values:
+                raise row.missing(field)
+            if field in request.fields and row.values[field] is None:
+                raise row.wrong(field, "something", None)
     columns = list(dict.fromkeys(name for row in found for name in row.values))
     if file.suffix.lower() in (".csv", ".tsv"):
         found = _with_numbers(found, columns)

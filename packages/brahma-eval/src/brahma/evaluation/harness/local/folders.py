@@ -85,8 +85,8 @@ class DataDirectory:
         names = _folder_names(request)
         if names not in self._folders:
             found = self._exact(request, names) or self._beginning(names)
-            if found is None and self.path.name.lower() in names:
-                found = Folder(self.path, is_of_task=self.path.name.lower() == request.task.lower())
+            if found is None and (own := _normal(self.path.name)) in names:
+                found = Folder(self.path, is_of_task=own == _normal(request.task))
             self._folders[names] = found
         return self._folders[names]
 
@@ -111,16 +111,16 @@ class DataDirectory:
     def _exact(self, request: Request, names: Sequence[str]) -> Folder | None:
         if (nested := self.path / request.data_set).is_dir() and request.data_set:
             return Folder(nested)
-        by_name = {each.name.lower(): each for each in self._children}
+        by_name = {_normal(each.name): each for each in self._children}
         for name in names:
             if name in by_name:
-                return Folder(by_name[name], is_of_task=name == request.task.lower())
+                return Folder(by_name[name], is_of_task=name == _normal(request.task))
         return None
 
     def _beginning(self, names: Sequence[str]) -> Folder | None:
         """`hellaswag_val1000` and `wikitext2` for `hellaswag` and `wikitext`; no other data set's folder."""
         for name in names:
-            found = [each for each in self._children if self._goes_on(each.name.lower(), name)]
+            found = [each for each in self._children if self._goes_on(_normal(each.name), name)]
             if len(found) > 1:
                 listed = ", ".join(each.name for each in found)
                 raise DataError(
@@ -161,9 +161,13 @@ def words(split: str) -> tuple[str, ...]:
 
 
 def _folder_names(request: Request) -> tuple[str, ...]:
-    """In lower case: the task's, the data set's other ones, and the data set's last part."""
+    """The task's, the data set's other ones, and the data set's last part."""
     names = (request.task, *shape_of(request).folders, request.last_part)
-    return tuple(dict.fromkeys(name.lower() for name in names if name))
+    return tuple(dict.fromkeys(_normal(name) for name in names if name))
+
+
+def _normal(name: str) -> str:
+    return name.lower().replace("-", "_")
 
 
 def _stems(request: Request, split: str, shape: Shape, folder: Folder) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
@@ -30,29 +30,34 @@ class LocalData:
     """Rows of the data directory, for one loading of tasks.
 
     Attributes:
-        files: those that each task was given.
         notes: what the user should know, such as a folder that was found by its beginning.
+        making: the name of the task that is being made, for Python tasks that do not know their own yet.
     """
 
     def __init__(self, directory: DataDirectory, shots: int | None = None) -> None:
         self.directory = directory
-        self.files: dict[str, tuple[Path, ...]] = {}
+        self.making = ""
         self.notes: dict[str, None] = {}
         self._shots = shots
         self._hashes: dict[Path, bytes] = {}
+        self._given: dict[int, tuple[Task, tuple[Path, ...]]] = {}
 
-    def fingerprint(self, task: str) -> str:
+    def files(self, task: Task) -> tuple[Path, ...]:
+        """Those that a task was given; empty where it has its own."""
+        return self._given[id(task)][1] if id(task) in self._given else ()
+
+    def fingerprint(self, task: Task) -> str:
         """Of the content of a task's files: another row, another fingerprint."""
         total = hashlib.sha256(_VERSION.encode())
-        for file in self.files[task]:
+        for file in self.files(task):
             if file not in self._hashes:
                 with file.open("rb") as stream:
                     self._hashes[file] = hashlib.file_digest(stream, "sha256").digest()
             total.update(file.stem.encode() + b"\0" + self._hashes[file])
         return total.hexdigest()
 
-    def dataset(self, request: Request) -> Mapping[str, Dataset]:
-        """Every split of the task's configuration; those that nothing reads are empty.
+    def dataset(self, request: Request) -> tuple[Mapping[str, Dataset], tuple[Path, ...]]:
+        """Every split of the task's configuration, those that nothing reads empty; and the files.
 
         Raises:
             MissingDataError: no files for a split that is needed.
@@ -61,35 +66,37 @@ class LocalData:
         from datasets import Dataset, DatasetDict
 
         needed = dict.fromkeys((request.evaluated, *([request.examples] if request.examples else ())))
-        rows = {split: self._rows(request, split) for split in needed}
-        made = {split: Dataset.from_list(found) for split, found in rows.items()}
+        files = {split: self._files(request, split) for split in needed}
+        made = {split: Dataset.from_list(self._rows(request, found)) for split, found in files.items()}
         features = made[request.evaluated].features
         for split in request.splits:
             if split not in made:
                 made[split] = Dataset.from_dict({name: [] for name in features}, features=features)
-        given: Mapping[str, Dataset] = DatasetDict(made)
-        return given
+        return DatasetDict(made), tuple(dict.fromkeys(file for found in files.values() for file in found))
 
     def give(self, task: Task, otherwise: Callable[..., None], *args: Any, **options: Any) -> None:
         """What a task does in place of its download."""
-        request = request_of(task, self._shots)
-        if not request.data_set or request.data_set in _BUILT_IN or Path(request.data_set).exists():
+        request = request_of(task, self._shots, self.making)
+        config = getattr(task, "_config", None)
+        if not request.data_set or (_is_here(config, request) and self.directory.folder(request) is None):
             otherwise(task, *args, **options)
             return
-        task.dataset = self.dataset(request)
-        config = getattr(task, "_config", None)
+        task.dataset, files = self.dataset(request)
+        self._given[id(task)] = (task, files)
         for settings in (config, getattr(config, "fewshot_config", None)):
             if settings is not None and callable(process := getattr(settings, "process_docs", None)):
                 settings.process_docs = _once(process)
 
-    def _rows(self, request: Request, split: str) -> list[dict[str, object]]:
+    def _files(self, request: Request, split: str) -> tuple[Path, ...]:
         files = self.directory.files(request, split)
         if not files:
             raise self._missing(request, split)
-        self.files[request.task] = tuple(dict.fromkeys((*self.files.get(request.task, ()), *files)))
         folder = self.directory.folder(request)
         if folder is not None and folder.by_beginning:
             self.notes[f"{folder.by_beginning}: rows from {folder.path}, whose name begins so"] = None
+        return files
+
+    def _rows(self, request: Request, files: Sequence[Path]) -> list[dict[str, object]]:
         shape = shape_of(request)
         found = [dict(row) for file in files for row in shape.read(file, request)]
         if shape.replaced and any(shape.replaced in str(row) for row in found):
@@ -128,18 +135,19 @@ def serving(data: LocalData) -> Iterator[None]:
             _serving.reset(token)
 
 
-def request_of(task: Task, shots: int | None = None) -> Request:
+def request_of(task: Task, shots: int | None = None, called: str = "") -> Request:
     """What a task that is being made asks for.
 
     Args:
         shots: few-shot examples asked for; None: as many as the task's configuration says.
+        called: its name where it does not know it itself.
     """
     config = getattr(task, "_config", None)
     data_set, name = task.DATASET_PATH or "", task.DATASET_NAME or ""
     settings = {} if config is None else vars(config)
     if not (settings.get("test_split") or settings.get("validation_split")):  # a class of its own kind
         return Request(
-            task=str(settings.get("task") or type(task).__name__), data_set=data_set, name=name,
+            task=str(settings.get("task") or called or type(task).__name__), data_set=data_set, name=name,
             evaluated="test" if task.has_test_docs() else "validation", examples=None,
             splits=("train", "validation", "test"),
         )  # fmt: skip
@@ -177,6 +185,13 @@ def _request(
         shots=count,
         fields=() if settings.get("process_docs") else _fields(settings),
     )
+
+
+def _is_here(config: object, request: Request) -> bool:
+    """Whether a task's own data lie on this machine: a folder, or files that its configuration names."""
+    if request.data_set in _BUILT_IN:
+        return "://" not in str(_attribute(config, "dataset_kwargs"))
+    return Path(request.data_set).exists()
 
 
 def _attribute(owner: object, name: str) -> Any:
