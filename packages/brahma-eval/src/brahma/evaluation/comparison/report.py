@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from brahma.core.layout import folded, table_lines
+from brahma.core.layout import folded
+from brahma.evaluation.task_table import task_table
 
 
 @dataclass(frozen=True)
@@ -125,21 +126,9 @@ class Comparison:
 def _table(
     rows: list[Difference], models: tuple[str, str], confidence: float, columns: int | None
 ) -> Iterator[str]:
-    headers = [
-        "task",
-        "figure",
-        *models,
-        f"{models[1]} − {models[0]}",
-        f"{confidence:.0%} interval",
-        "verdict",
-    ]
-    cells = [headers, *map(_cells, rows)]
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    flush = [
-        [*row[:2], *(cell.rjust(width) for cell, width in zip(row[2:6], widths[2:6], strict=True)), row[6]]
-        for row in cells
-    ]
-    yield from table_lines(flush[0], flush[1:], columns)
+    interval = f"{confidence:.0%} interval"
+    headers = ["task", "figure", *models, f"{models[1]} − {models[0]}", interval, "verdict"]
+    yield from task_table(headers, [*map(_cells, rows)], columns, right=range(2, 6))
 
 
 def _cells(row: Difference) -> list[str]:

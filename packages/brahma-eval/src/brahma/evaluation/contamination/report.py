@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
-from brahma.core.layout import folded, table_lines
+from brahma.core.layout import folded
 from brahma.evaluation.harness.results import Figure
+from brahma.evaluation.task_table import task_table
 
 _LISTED = 5
 
@@ -130,7 +132,7 @@ class Contamination:
             yield f"short: no wording of {self.min_words} words, so neither clean nor seen"
         for task in tasks:
             if task.found:
-                listed = ", ".join(f"{each.doc_id} ({each.place})" for each in task.found[:_LISTED])
+                listed = ", ".join(f"{each.doc_id} ({_from_here(each)})" for each in task.found[:_LISTED])
                 more = f" and {len(task.found) - _LISTED:,} more" if len(task.found) > _LISTED else ""
                 yield f"seen of {task.name}: {listed}{more}"
             if task.left_out:
@@ -146,6 +148,10 @@ class Contamination:
 
 def _examples(task: CleanTask) -> int:
     return task.clean + task.contaminated + task.unjudged
+
+
+def _from_here(found: Found) -> str:
+    return found.place.removeprefix(f"{Path.cwd()}/")
 
 
 def _as_dict(task: CleanTask) -> dict[str, Any]:
@@ -172,10 +178,5 @@ def _figure(figure: Figure | None) -> str:
 
 
 def _table(rows: list[list[str]], columns: int | None) -> Iterator[str]:
-    cells = [["task", "figure", "on all", "on clean", "clean", "seen", "short"], *rows]
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    flush = [
-        [*row[:2], *(cell.rjust(width) for cell, width in zip(row[2:], widths[2:], strict=True))]
-        for row in cells
-    ]
-    yield from table_lines(flush[0], flush[1:], columns)
+    headers = ["task", "figure", "on all", "on clean", "clean", "seen", "short"]
+    yield from task_table(headers, rows, columns, right=range(2, 7))
