@@ -17,8 +17,11 @@ from brahma.core.runs import Run
 from brahma.core.suggest import suggestion
 
 _WHERE = "search.metric"
-_OF_ROWS = ("train", "rate", "time", "memory", "system", "eval")
-"""What the names of a run's metrics begin with."""
+_OF_ROWS = (
+    *("train/loss", "train/grad_norm", "train/lr", "train/tokens"),
+    *("rate/tokens_per_second", "rate/mfu"),
+)
+"""Metrics of a run that are no evaluation's."""
 
 _LOWER = ("loss", "perplexity", "bits_per_byte", "bpb", "brier_score", "ter", "wer", "grad_norm", "mse")
 """Ends of names of which less is better, where nobody else says which way a metric improves."""
@@ -46,19 +49,19 @@ class Measure:
         plugins = get_plugins()
         self._objective: Any = None
         known: bool | None = None
-        if self.name in plugins.entries("objective"):
-            entry = plugins.find("objective", self.name, _WHERE)
-            assert isinstance(entry, ObjectiveEntry)
-            self._options = plugins.options(entry, Choice(name=self.name), _WHERE)
+        if (objective := plugins.entries("objective").get(self.name)) is not None:
+            assert isinstance(objective, ObjectiveEntry)
+            self._options = plugins.options(objective, Choice(name=self.name), _WHERE)
             self._objective = plugins.load("objective", self.name, _WHERE)
-            known = entry.direction == "maximize"
-        elif self.name in plugins.entries("metric"):
-            entry = plugins.find("metric", self.name, _WHERE)
+            known = objective.direction == "maximize"
+        elif (entry := plugins.entries("metric").get(self.name)) is not None:
             assert isinstance(entry, MetricEntry)
+            if entry.of == "answers":
+                raise _of_answers(self.name)
             known = entry.higher_is_better
             self._require_validation()
-        elif "/" not in self.name:
-            raise self._unknown([*plugins.entries("metric"), *plugins.entries("objective")])
+        elif self.name not in _OF_ROWS and self.name.rpartition("/")[0] in ("", "train", "rate"):
+            raise self._unknown(_names())
         check_direction(self.name, known, search.higher_is_better, "search.higher_is_better")
         said = search.higher_is_better if known is None else known
         self.higher_is_better = _usual_direction(self.name) if said is None else said
@@ -66,12 +69,11 @@ class Measure:
     @property
     def task(self) -> str | None:
         """The task whose figure the metric is, else None."""
-        section, _, _ = self.name.rpartition("/")
-        return section if section and section.partition("/")[0] not in _OF_ROWS else None
+        return None if self.name in _OF_ROWS else self.name.rpartition("/")[0] or None
 
     def keys(self) -> dict[str, Any]:
         """Keys of `evaluation` that make each trial measure this."""
-        if self._objective is not None or (self.task is None and "/" in self.name):
+        if self._objective is not None or self.name in _OF_ROWS:
             return {}
         keys: dict[str, Any] = {"metric": self.name}
         if self.task is not None:
@@ -100,7 +102,7 @@ class Measure:
     def _measured(self, run: Run, step: int) -> float | None:
         if self._objective is not None:
             return self._asked(run)
-        key = self.name if self.name.partition("/")[0] in _OF_ROWS else f"eval/{self.name}"
+        key = self.name if self.name in _OF_ROWS else f"eval/{self.name}"
         found = figures(run, step)
         if key not in found:
             raise self._unknown([name.removeprefix("eval/") for name in found], run.name)
@@ -137,6 +139,23 @@ class Measure:
                 where="data_config.validation",
                 hint='give "validation" in data_config: a fraction such as 0.05, or a path',
             )
+
+
+def _names() -> list[str]:
+    """All that may be searched by, but for tasks' figures."""
+    plugins = get_plugins()
+    metrics = [each for each in plugins.entries("metric").values() if isinstance(each, MetricEntry)]
+    of_totals = [each.name for each in metrics if each.of == "totals"]
+    return [*of_totals, *plugins.entries("objective"), *_OF_ROWS]
+
+
+def _of_answers(name: str) -> ConfigError:
+    return ConfigError(
+        f"a run does not produce {name!r}",
+        where=_WHERE,
+        why="it is of what a model writes; a run measures the loss on its validation data, and named tasks",
+        hint="search by loss, or by a task's figure, such as hellaswag/acc",
+    )
 
 
 def figures(run: Run, step: int) -> Mapping[str, float | None]:

@@ -23,10 +23,11 @@ Value = bool | int | float | str | None
 Kind = Literal["whole", "number", "name", "other"]
 """What a key takes: whole numbers, numbers, one of several names, anything else."""
 
-_HOMES = ("training_config", "lora_config")
-"""Sections whose keys go by their last name alone, the first that has one."""
+_SECTIONS = ("training_config", "lora_config", "model_config", "quantization")
+"""What is searched in. A name alone means the key of the first section that has it."""
 
-_SECTIONS = (*_HOMES, "model_config", "quantization")
+_HOMES = (*_SECTIONS, "data_config", "evaluation")
+"""What a name alone is looked for in: who asks for seq_length is told why not."""
 
 _MEASURED_ALIKE = "all trials are trained and measured on the same packs"
 _NOT_LEARNING = "it changes nothing that the model learns"
@@ -81,12 +82,9 @@ def find_key(name: str) -> Key:
     where = "search.parameters"
     path = _path_of(name)
     if path is None:
-        known = sorted({key.name for key in searchable()})
-        raise ConfigError(
-            f"no parameter is called {name!r}",
-            where=where,
-            hint=suggestion(name, [*known, *_short_names()], nothing=""),
-        )
+        known = {word for key in searchable() for word in (key.name, str(key.path[-1]))}
+        hint = suggestion(name, known, nothing="")
+        raise ConfigError(f"no parameter is called {name!r}", where=where, hint=hint)
     for length in range(1, len(path) + 1):
         if why := _REFUSED.get(dotted(path[:length])):
             raise ConfigError(
@@ -103,11 +101,6 @@ def searchable() -> Iterator[Key]:
             key = _key((section, name))
             if key.kind != "other" and dotted(key.path) not in _REFUSED:
                 yield key
-
-
-def _short_names() -> list[str]:
-    """Names without their section, of the keys that go by these."""
-    return [str(key.path[-1]) for key in searchable() if key.path[0] in _HOMES]
 
 
 def _path_of(name: str) -> KeyPath | None:

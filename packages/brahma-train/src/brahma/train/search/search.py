@@ -17,6 +17,7 @@ from brahma.core.config import ResolvedConfig, SearchSection, diff, load_config
 from brahma.core.config.choices import check_choices
 from brahma.core.config.files import check_files
 from brahma.core.errors import EXIT_TERMINATED, BrahmaError, ConfigError, ModelError, RunError, TrainingError
+from brahma.core.plugins import get_plugins
 from brahma.core.runs import Run, RunDirectory
 from brahma.core.spec import ModelSpec
 from brahma.data.packs import Packs
@@ -85,6 +86,8 @@ class Search:
         check_choices(self._base)
         self._parameters = asked_parameters(optimize, self._config)
         self._measure = Measure(self._section, self._config)
+        chosen = self._section.sampler
+        get_plugins().options(get_plugins().find("sampler", chosen.name, "search.sampler"), chosen)
         stem = self._base.source.stem if self._base.source is not None else "search"
         self.name = self._section.name or stem
         self._folder = Path(self._config.output_dir).absolute() / FOLDER / self.name
@@ -113,7 +116,7 @@ class Search:
 
     def _open(self) -> None:
         """Make the study, or join it; prepare the data once for all trials."""
-        stored = self.study.definition
+        stored = self._stored()
         if stored is not None:
             self._refuse_other_space(stored)
         else:
@@ -160,6 +163,30 @@ class Search:
             higher_is_better=self._measure.higher_is_better,
             max_tokens=self._section.max_tokens,
             first_cost=tokens_until(plan, steps[0]),
+        )
+
+    def _stored(self) -> Definition | None:
+        """What the study of this name searches. One that has come to nothing yet makes room for another."""
+        stored, trials = self.study.definition, self.study.trials()
+        if stored is None:
+            return None
+        self.study.settle()
+        if any(trial.values or trial.status == "running" for trial in trials) or self._is_alike(stored):
+            return stored
+        for trial in trials:
+            if (run := Run(self._runs / trial.run)).directory.is_dir():
+                run.delete()
+        self.study.forget()
+        return None
+
+    def _is_alike(self, stored: Definition) -> bool:
+        """Whether a study searches the same, as far as that is known before the data is prepared."""
+        same_names = {key.name for key in self._parameters} == stored.space.keys()
+        measured = (self._measure.name, self._measure.higher_is_better)
+        return (
+            same_names
+            and measured == (stored.metric, stored.higher_is_better)
+            and dict(stored.base) == _identity(self._base)
         )
 
     def _refuse_other_space(self, stored: Definition) -> None:

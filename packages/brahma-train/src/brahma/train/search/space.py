@@ -42,12 +42,19 @@ def asked_parameters(names: Sequence[str] | None, config: Config) -> dict[Key, A
         )
     if double := next((key for key in keys if keys.count(key) > 1), None):
         raise ConfigError(f"{double.name} is named twice", where="--optimize", hint="name it once")
+    if config.training.max_minutes is not None:
+        raise ConfigError(
+            "a search needs trials of one length",
+            where="training_config.max_minutes",
+            why="so many minutes are other steps each time",
+            hint='give "max_steps" or "epochs" in its place',
+        )
     for key in keys:
-        _check_is_read(key, config, keys)
+        _check_is_read(key, config)
     return {key: given.get(key) for key in keys}
 
 
-def _check_is_read(key: Key, config: Config, keys: Sequence[Key]) -> None:
+def _check_is_read(key: Key, config: Config) -> None:
     """Raises ConfigError for what changes nothing in this configuration."""
     training, path = config.training, dotted(key.path)
     mistake: tuple[str, str] | None = None
@@ -64,14 +71,9 @@ def _check_is_read(key: Key, config: Config, keys: Sequence[Key]) -> None:
             "a step has global_batch_size packs whatever it is, so all trials would be the same",
             "search global_batch_size, or remove that from training_config",
         )
-    if training.max_minutes is not None:
-        mistake = (
-            "a trial's length in minutes is not the same twice",
-            'give "max_steps" or "epochs" in training_config instead of "max_minutes"',
-        )
-        key = Key(("training_config", "max_minutes"), "number")
     if mistake is not None:
-        raise ConfigError(f"{key.name} cannot be searched here", where=path, why=mistake[0], hint=mistake[1])
+        text = f"{key.name} cannot be searched here"
+        raise ConfigError(text, where="search.parameters", why=mistake[0], hint=mistake[1])
 
 
 class Space:

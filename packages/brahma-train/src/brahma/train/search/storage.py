@@ -233,6 +233,8 @@ class Study:
 
         with storage_errors(self.place):
             trial = self._trial_id(number)
+            if self._storage.get_trial(trial).state.is_finished():
+                return
             self._storage.set_trial_intermediate_value(trial, rung, value)
             if last:
                 self._storage.set_trial_state_values(trial, TrialState.COMPLETE, [value])
@@ -244,6 +246,20 @@ class Study:
         self._set(number, reason=reason, lost=lost)
         with storage_errors(self.place):
             self._storage.set_trial_state_values(self._trial_id(number), TrialState.FAIL)
+
+    def settle(self) -> None:
+        """Put right what a killed process left: a trial at its end that is not called complete."""
+        for trial in self.trials():
+            if trial.status == "finished":
+                assert trial.value is not None
+                self.reach(trial.number, trial.rung, trial.value, last=True)
+
+    def forget(self) -> None:
+        """Delete the study, but for the runs."""
+        with storage_errors(self.place):
+            self._storage.delete_study(self._study())
+        self._id = None
+        (self.folder / "search.json").unlink(missing_ok=True)
 
     def _set(self, number: int, **attributes: Any) -> None:
         with storage_errors(self.place):
