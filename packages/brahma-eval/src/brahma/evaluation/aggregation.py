@@ -8,7 +8,7 @@ of them where it is not.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -70,16 +70,23 @@ def group_mean(results: TaskResults, group: str, figure: str) -> GroupMean | Non
 
 def members(results: TaskResults, group: str) -> tuple[str, ...]:
     """The tasks of a group and of the groups in it."""
-    children: Mapping[str, list[str]] = results.document.get("group_subtasks", {})
-    found: dict[str, None] = {}
-    waiting = [group]
-    while waiting:
-        name = waiting.pop(0)
-        if name in results.tasks:
-            found[name] = None
-        else:
-            waiting += children.get(name, [])
-    return tuple(found)
+    return tuple(name for name in _below(results, group) if name in results.tasks)
+
+
+def outline(results: TaskResults) -> tuple[str, ...]:
+    """Every group and task once: each group, what is in it, then the next."""
+    children: Mapping[str, Sequence[str]] = results.document.get("group_subtasks", {})
+    inside = {child for of_group in children.values() for child in of_group}
+    roots = [name for name in (*children, *results.groups, *results.tasks) if name not in inside]
+    found = dict.fromkeys(name for root in roots for name in _below(results, root))
+    return tuple(name for name in found if name in results.groups or name in results.tasks)
+
+
+def _below(results: TaskResults, name: str) -> Iterator[str]:
+    """The name, and all that is below it."""
+    yield name
+    for child in results.document.get("group_subtasks", {}).get(name, ()):
+        yield from _below(results, child)
 
 
 def _same(left: float, right: float) -> bool:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from brahma.core.errors import DataError
-from brahma.evaluation.aggregation import example_values, group_mean, members
+from brahma.evaluation.aggregation import example_values, group_mean, members, outline
 from brahma.evaluation.as_tasks import as_tasks
 from brahma.evaluation.comparison.paired import Floats, Paired, holm, paired
 from brahma.evaluation.comparison.report import Comparison, Difference
@@ -59,7 +59,7 @@ def compare(
     rows = []
     for other, label in zip(results[1:], labels[1:], strict=True):
         pair, two = (results[0], other), (labels[0], label)
-        rows += [judge.difference(two, pair, name, figure) for name, figure in _rows_of(pair, shared)]
+        rows += [judge.difference(two, pair, name, figure) for name, figure in _rows_of(pair)]
     below = {task for group in results[0].groups for task in members(results[0], group)}
     rows = _raised(rows, below, 1 - confidence)
     return Comparison(labels, tuple(rows), confidence, resamples, seed)
@@ -106,13 +106,10 @@ def _unlike(first: TaskResult, second: TaskResult, labels: tuple[str, str]) -> I
             yield f"{both:,} of {len(first.samples):,} examples are the same"
 
 
-def _rows_of(pair: tuple[TaskResults, TaskResults], shared: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """Each group, its tasks under it, then the others; with each figure that both have."""
-    first, second = pair
-    groups = [name for name in first.groups if name in second.groups]
-    order = dict.fromkeys(name for group in groups for name in (group, *members(first, group)))
-    for name in [*order, *(name for name in shared if name not in order)]:
-        one, other = _called(first, name), _called(second, name)
+def _rows_of(pair: tuple[TaskResults, TaskResults]) -> Iterator[tuple[str, str]]:
+    """Groups and tasks that both have, with each figure that both have."""
+    for name in outline(pair[0]):
+        one, other = _called(pair[0], name), _called(pair[1], name)
         if one is not None and other is not None:
             yield from ((name, figure) for figure in one.figures if figure in other.figures)
 
