@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from brahma.evaluation.aggregation import example_values, group_mean, mean_figure, members
+from brahma.evaluation.aggregation import example_values, group_mean, mean_figure, members, outline
 from brahma.evaluation.harness.results import TaskResults
 from tests.evaluation.task_results import results, task
 
@@ -58,5 +58,12 @@ def test_a_group_that_is_no_mean_of_its_tasks_is_none() -> None:
 def test_groups_in_groups_have_the_tasks_of_both() -> None:
     made = results(task("a", {"acc": [1]}), task("b", {"acc": [0]}))
     nested = replace(made, document={"group_subtasks": {"all": ["some", "b"], "some": ["a"]}})
-    assert members(nested, "all") == ("b", "a")
+    assert members(nested, "all") == ("a", "b")
     assert members(nested, "nothing") == ()
+
+
+def test_each_group_stands_before_what_is_in_it() -> None:
+    tasks = (task("x", {"acc": [1]}), task("a", {"acc": [1]}), task("b", {"acc": [0]}))
+    made = results(*tasks, groups={"some": ["a"], "all": ["a", "b"]})
+    nested = replace(made, document={"group_subtasks": {"some": ["a"], "all": ["some", "b"]}})
+    assert outline(nested) == ("all", "some", "a", "b", "x")

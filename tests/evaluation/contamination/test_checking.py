@@ -253,7 +253,7 @@ def test_groups_are_weighted_as_before_over_what_is_clean(whole_run: Run) -> Non
     two = task("two", {"acc": [0, 1]}, texts=[_item(n) for n in (6, 7)])
     for by_size, expected in ((True, (1 + 1 + 0 + 1) / 4), (False, (1 + 0.5) / 2)):
         made = results(one, two, groups={"both": ["one", "two"]}, by_size=by_size)
-        both = find_contamination(made, whole_run.last).groups["both"]
+        both = find_contamination(made, whole_run.last).tasks["both"]
         assert (both.clean, both.contaminated) == (4, 2)
         assert both.figures["acc"].value == pytest.approx(expected)
 

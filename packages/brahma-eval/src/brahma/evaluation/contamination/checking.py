@@ -84,17 +84,15 @@ def find_contamination(
         except DamagedDataError as error:
             unknown.append(f"what run {trained.run.name} consumed cannot be read: {reason(error)}")
     tasks: dict[str, CleanTask] = {}
-    groups: dict[str, CleanTask] = {}
     if judged:
         places = {name: [_place(each.key, judged) for each in of_task] for name, of_task in wordings.items()}
-        tasks, groups = clean_results(results, places)
+        tasks = clean_results(results, places)
     return Contamination(
         ngram=ngram,
         min_words=min_words,
         seen=tuple(seen for seen, _ in judged),
         unknown=tuple(unknown),
         tasks=tasks,
-        groups=groups,
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from brahma.evaluation.aggregation import example_values, group_mean, mean_figure, members
+from brahma.evaluation.aggregation import example_values, group_mean, mean_figure, members, outline
 from brahma.evaluation.contamination.report import CleanTask, Found
 from brahma.evaluation.harness.results import Figure, TaskResult, TaskResults
 
@@ -15,11 +15,12 @@ Places = Mapping[str, Sequence[str | None]]
 """Of each task's samples: where it was trained on; empty where it was not; None where that cannot be told."""
 
 
-def clean_results(results: TaskResults, places: Places) -> tuple[dict[str, CleanTask], dict[str, CleanTask]]:
-    """Tasks and groups, by name."""
+def clean_results(results: TaskResults, places: Places) -> dict[str, CleanTask]:
+    """Tasks and groups, by name; each group before what is in it."""
     tasks = {name: _clean_task(results.tasks[name], of_task) for name, of_task in places.items()}
     groups = {name: _clean_group(results, name, tasks) for name in results.groups}
-    return tasks, {name: group for name, group in groups.items() if group is not None}
+    found = {**tasks, **{name: group for name, group in groups.items() if group is not None}}
+    return {name: found[name] for name in outline(results) if name in found}
 
 
 def _clean_task(task: TaskResult, places: Sequence[str | None]) -> CleanTask:

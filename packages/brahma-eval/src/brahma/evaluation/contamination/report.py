@@ -75,7 +75,7 @@ class Contamination:
         min_words: of the shortest wording that is looked for as a whole.
         seen: the runs that were looked through, the model's own first; empty where nothing is known.
         unknown: what the model was trained on besides, or why nothing can be told; sentences.
-        tasks, groups: by name.
+        tasks: tasks and groups by name, each group before what is in it.
     """
 
     ngram: int
@@ -83,7 +83,6 @@ class Contamination:
     seen: tuple[Seen, ...] = ()
     unknown: tuple[str, ...] = ()
     tasks: Mapping[str, CleanTask] = field(default_factory=dict)
-    groups: Mapping[str, CleanTask] = field(default_factory=dict)
 
     @property
     def is_known(self) -> bool:
@@ -98,7 +97,6 @@ class Contamination:
             "seen": [asdict(each) for each in self.seen],
             "unknown": list(self.unknown),
             "tasks": {name: _as_dict(task) for name, task in self.tasks.items()},
-            "groups": {name: _as_dict(group) for name, group in self.groups.items()},
         }
 
     def lines(self, columns: int | None = None) -> Iterator[str]:
@@ -109,7 +107,7 @@ class Contamination:
         """
         for told in self._told():
             yield from [told] if columns is None else folded(told, columns)
-        rows = [row for task in [*self.groups.values(), *self.tasks.values()] for row in _rows(task)]
+        rows = [row for task in self.tasks.values() for row in _rows(task)]
         if rows:
             yield ""
             yield from _table(rows, columns)
