@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from brahma.core.entries import TaskEntry
-from brahma.core.errors import DataError, DeviceError, ModelError, PluginError
+from brahma.core.errors import DataError, DeviceError, ModelError
 from brahma.core.plugins import Plugins, Registration
 from brahma.evaluation import Evaluator, Results
 from tests.evaluation.conftest import CONTEXT, TEXTS
@@ -208,13 +208,6 @@ def test_a_sequence_longer_than_the_models_context_is_refused(model_folder: Path
         Evaluator(model_folder, device="cpu", seq_length=CONTEXT + 1).evaluate_custom(TEXTS)
 
 
-def test_an_unknown_task_is_named_with_what_comes_later(evaluator: Evaluator) -> None:
-    with pytest.raises(PluginError, match="hellaswag") as raised:
-        evaluator.evaluate(["hellaswag"])
-    assert "later version" in str(raised.value)
-    assert "model" not in evaluator.__dict__  # nothing was loaded for it
-
-
 def alphabet(evaluator: Evaluator, options: object) -> dict[str, float]:
     """A task as a plugin brings it."""
     assert options is None
@@ -225,7 +218,7 @@ def test_a_task_of_a_plugin_is_run_by_its_name(evaluator: Evaluator, monkeypatch
     plugins = Plugins()
     entry = TaskEntry(name="alphabet", target=f"{__name__}:alphabet")
     plugins.registrations.append(Registration(entry, "alphabet", "brahma-alphabet", "1.0"))
-    monkeypatch.setattr("brahma.evaluation.evaluator.get_plugins", lambda: plugins)
+    monkeypatch.setattr("brahma.evaluation.harness.evaluating.get_plugins", lambda: plugins)
     assert evaluator.evaluate(["alphabet"]) == {
         "alphabet": dict(evaluator.evaluate_custom(["a b c d e f g"]))
     }

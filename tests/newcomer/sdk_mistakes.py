@@ -59,8 +59,26 @@ SDK_MISTAKES = [
     SdkMistake('Trainer.from_config("okk.json")', ("okk.json: there is no such file", "ok.json")),
     SdkMistake('Run.open("oen")', ("no run is called 'oen'", '"one"')),
     SdkMistake('Evaluator("oen").evaluate_custom("text.txt")', ("oen: there is no such model", '"one"')),
-    SdkMistake(
-        'Evaluator("one").evaluate("hellaswag")', ("no task is called 'hellaswag'", "evaluate_custom")
-    ),
+    SdkMistake('Evaluator("one").evaluate("helaswag")', ("no task is called 'helaswag'", '"hellaswag"')),
     SdkMistake('Evaluator("one").evaluate_custom([])', ("the list is empty", "at least one row")),
+    SdkMistake(
+        'Evaluator("one").evaluate_custom("text.txt", metrics=["exact"])',
+        ("no metric is called 'exact'", "exact_match"),
+    ),
+    SdkMistake(
+        'Evaluator("one").evaluate_custom("text.txt", metrics=["f1"])',
+        ("text.txt:1: the row is running text", '"completion"'),
+    ),
+    SdkMistake(
+        'Evaluator("one").evaluate_custom([{"prompt": "?"}], metrics="f1")',
+        ("<rows>:1: the row has no answer to compare with", '"references"'),
+    ),
+    SdkMistake(
+        'Evaluator("one").evaluate_custom([{"question": "?", "choices": ["a", "b"], "answer": "c"}])',
+        ("<rows>:1: 'answer' 'c' is none of the 2 choices", "a letter of AB"),
+    ),
+    SdkMistake(
+        'Evaluator("one").evaluate_custom([{"prompt": "?"}], score=lambda example: 1)',
+        ("failed on every example (1)", "returns a number"),
+    ),
 ]

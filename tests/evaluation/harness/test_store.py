@@ -64,7 +64,7 @@ def test_two_processes_write_one_file(path: Path) -> None:
     for writer in writers:
         writer.join()
     assert [writer.exitcode for writer in writers] == [0, 0]
-    assert read(path, KEYS) == dict.fromkeys(KEYS, [-1.5, True])
+    assert read(path, KEYS) == {key: [-1.5, True] for key in KEYS}
 
 
 def write_for_ever(path: Path) -> None:

@@ -11,7 +11,7 @@ from brahma.core.errors import BrahmaError, ConfigError
 from brahma.data import Message, Row
 from brahma.data.example import Example
 from brahma.evaluation import Evaluator as GuideEvaluator
-from brahma.evaluation import Results
+from brahma.evaluation import Results, TaskResults
 
 data = Dataset.from_file("chat.jsonl", format="chat", on_bad_row="skip")
 more = Dataset.from_files([Path("a.txt"), "b.txt"], text_document="blank_line")
@@ -64,7 +64,9 @@ results = evaluator.evaluate_custom(["a.txt", "b.txt"])
 assert_type(results, Results)
 assert_type(results.bits_per_byte, float)
 assert_type(results["tokens"], float)
-assert_type(evaluator.evaluate(["hellaswag"]), dict[str, dict[str, float]])
+tasks = evaluator.evaluate(["hellaswag"], limit=10, batch_size="auto")
+assert_type(tasks, TaskResults)
+assert_type(tasks["hellaswag"]["acc_norm"], float)
 evaluator.evaluate_custom([{"text": "one"}, {"text": "two"}])
 evaluator.evaluate_custom(rows)
 

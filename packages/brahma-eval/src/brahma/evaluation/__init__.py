@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from brahma.evaluation.evaluator import Evaluator as Evaluator
     from brahma.evaluation.evaluator import compute_metrics as compute_metrics
     from brahma.evaluation.generator import Generator as Generator
+    from brahma.evaluation.harness.results import TaskResults as TaskResults
     from brahma.evaluation.losses import evaluate_packs as evaluate_packs
     from brahma.evaluation.merging import MergeReport as MergeReport
     from brahma.evaluation.merging import merge_adapter as merge_adapter
@@ -24,6 +25,7 @@ __all__ = [
     "MergeReport",
     "Results",
     "Sampling",
+    "TaskResults",
     "compare",
     "compute_metrics",
     "evaluate_packs",
@@ -41,6 +43,7 @@ if not TYPE_CHECKING:
             "MergeReport": "merging",
             "Results": "results",
             "Sampling": "sampling",
+            "TaskResults": "harness.results",
             "compare": "comparison",
             "compute_metrics": "evaluator",
             "evaluate_packs": "losses",

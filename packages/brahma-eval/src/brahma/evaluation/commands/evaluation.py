@@ -61,6 +61,13 @@ class Measured:
     contamination: Contamination | None = None
 
     @property
+    def comparable(self) -> TaskResults | Results | None:
+        """What another model can be compared by, example by example; None: only a loss was measured."""
+        if self.tasks is not None:
+            return self.tasks
+        return self.data if self.data is not None and self.data.examples else None
+
+    @property
     def document(self) -> dict[str, Any]:
         """All of it in lm-eval's layout; what is ours under `brahma`."""
         document: dict[str, Any] = {"model_name": self.name}
@@ -101,7 +108,7 @@ def run(request: Request, *, as_json: bool) -> None:
         if not as_json:
             show(measured, with_name=len(evaluators) > 1)
         keep(measured, request, several=len(evaluators) > 1)
-    comparison = _compared(found) if len(found) > 1 and request.tasks else None
+    comparison = _compared(found) if len(found) > 1 and all(each.comparable for each in found) else None
     if comparison is not None and not as_json:
         show_comparison(comparison, short_names(request.models))
     whole = _whole(found, comparison)
@@ -123,9 +130,10 @@ def measure(name: str, evaluator: Evaluator, request: Request) -> Measured:
 
 
 def _compared(found: Sequence[Measured]) -> Comparison | None:
-    tasks = [each.tasks for each in found]
+    """By named tasks; without any, by what the models gave for the rows of one's own data."""
     names = short_names([each.name for each in found])
-    return compared({name: each for name, each in zip(names, tasks, strict=True) if each is not None})
+    results = {name: each.comparable for name, each in zip(names, found, strict=True)}
+    return compared({name: each for name, each in results.items() if each is not None})
 
 
 def _run_tasks(evaluator: Evaluator, request: Request) -> TaskResults:

@@ -19,7 +19,7 @@ from brahma.evaluation.harness.results import TaskResults
 def record(results: TaskResults, model_path: str | Path) -> Path | None:
     """Add the figures to `metrics.jsonl`, at the checkpoint's step, as `eval/<task>/<figure>`.
 
-    Nothing is added a second time.
+    Where not all examples were scored, `eval/limit` says how many of each task. Nothing is added a second time.
 
     Args:
         model_path: where the model lies.
@@ -40,6 +40,8 @@ def record(results: TaskResults, model_path: str | Path) -> Path | None:
         for figure, each in found.figures.items()
         if math.isfinite(each.value)
     }
+    if (limit := results.document.get("config", {}).get("limit")) is not None:
+        figures["eval/limit"] = limit
     with run.lock():
         rows = list(iter_metrics(run.metrics))
         attempts = [row["attempt"] for row in rows if row["step"] <= step and "attempt" in row]

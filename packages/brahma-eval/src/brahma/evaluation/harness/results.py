@@ -87,7 +87,7 @@ class Effort:
     seconds: float = 0.0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # equal to any mapping with the same figures
 class TaskResults(Mapping[str, Mapping[str, float]]):
     """Tasks and groups by name; a read-only mapping from name to figures.
 
