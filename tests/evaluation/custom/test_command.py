@@ -131,3 +131,14 @@ def test_a_mistake_is_named_with_the_next_step(
     error = " ".join(capsys.readouterr().err.split())
     assert says in error
     assert hint in error.partition("hint:")[2]
+
+
+def test_two_models_are_compared_row_by_row(
+    run: Run, talker_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("--model", talker_folder, "--data", "exam.jsonl", "--json") == 0
+    document = json.loads(capsys.readouterr().out)
+    assert len(document["models"]) == 2
+    assert document["comparison"]["names"]["B"] == str(talker_folder)
+    assert run("--model", talker_folder, "--data", "held_out.txt", "--json") == 0
+    assert "comparison" not in json.loads(capsys.readouterr().out)  # a loss alone has no examples

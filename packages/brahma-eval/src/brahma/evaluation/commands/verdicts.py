@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from brahma.evaluation.comparison import Comparison
     from brahma.evaluation.contamination import Contamination
     from brahma.evaluation.harness.results import TaskResults
+    from brahma.evaluation.results import Results
 
 
 def seen_before(results: TaskResults, model_path: str, ngram: int) -> Contamination | None:
@@ -43,7 +44,7 @@ def show_seen(contamination: Contamination) -> None:
         click.echo(line, file=stream)
 
 
-def compared(results: Mapping[str, TaskResults]) -> Comparison | None:
+def compared(results: Mapping[str, TaskResults | Results]) -> Comparison | None:
     """The models, by short names, each with the first; None where they cannot be compared, which is said."""
     from brahma.evaluation.comparison import compare
 
