@@ -58,6 +58,16 @@ def write_inputs(folder: Path) -> Path:
     return config
 
 
+def write_stopping_inputs(folder: Path) -> Path:
+    """The same with patience, and the best by bits per byte: over at step 20 of more."""
+    config = write_inputs(folder)
+    values = json.loads(config.read_text())
+    values["training_config"] |= {"max_steps": 2 * STEPS}
+    values["evaluation"] = {"metric": "bits_per_byte", "patience": 3, "min_delta": 9.0}
+    config.write_text(json.dumps(values))
+    return config
+
+
 def write_adapter_inputs(folder: Path, base: Path, **sections: object) -> Path:
     """The same rows and steps for an adapter on a base model."""
     config = write_inputs(folder)
@@ -103,14 +113,15 @@ def train_and_kill(config: Path, output_dir: Path, after: float) -> bool:
 def fingerprint(output_dir: Path) -> dict[str, object]:
     """What must be equal: weights, masters and moments by hash, state, and the rows of metrics."""
     run = output_dir / "runs" / "run"
-    last = run / "checkpoints" / f"checkpoint-{STEPS}"
+    last = max((run / "checkpoints").glob("checkpoint-*"), key=lambda folder: int(folder.name[11:]))
+    state = json.loads((run / "state.json").read_text())
     weights = next(path for path in map(last.joinpath, _WEIGHTS) if path.exists())
     rows = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
     return {
         "model": hashlib.sha256(weights.read_bytes()).hexdigest(),
         "optimizer": hashlib.sha256((last / "optimizer.safetensors").read_bytes()).hexdigest(),
         "state": json.loads((last / "trainer_state.json").read_text()),
-        "best": json.loads((run / "state.json").read_text())["best"],
+        "end": {key: state[key] for key in ("status", "step", "message", "best", "best_value")},
         "metrics": [
             {key: value for key, value in row.items() if not key.startswith(_VOLATILE)} for row in rows
         ],

@@ -37,6 +37,17 @@ def test_killed_at_random_instants_a_run_ends_with_the_same_bits(tmp_path: Path)
     assert counts["kills"] == 3
 
 
+def test_killed_at_random_instants_a_run_without_patience_left_ends_at_the_same_step(tmp_path: Path) -> None:
+    counts = killing.compare(tmp_path, kills=3, seed=21, config=killing.write_stopping_inputs(tmp_path))
+    assert counts["kills"] == 3
+    end = killing.fingerprint(tmp_path / "whole")["end"]
+    assert isinstance(end, dict)
+    assert (end["status"], end["step"]) == ("finished", 20)
+    assert str(end["message"]).startswith(
+        "stopped at step 20: eval bits_per_byte is not better by more than 9"
+    )
+
+
 def stopped_at_its_first_row(config: Path, output_dir: Path) -> subprocess.Popen[str]:
     """A process that trains, held (SIGSTOP) in the middle of it."""
     process = subprocess.Popen(

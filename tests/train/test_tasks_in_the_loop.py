@@ -219,10 +219,51 @@ def test_a_task_that_cannot_run_is_refused_before_the_first_step(tmp_path: Path)
     assert train(tmp_path, resume="auto", **asked("knows", "fails")).status == "finished"
 
 
-def test_a_task_that_nobody_brings_is_named(tmp_path: Path) -> None:
-    with pytest.raises(BrahmaError, match="knws"):
-        train(tmp_path, **asked("knws"))
-    assert not Run(tmp_path / "runs" / "run").checkpoints
+def test_a_task_that_nobody_brings_is_named_before_anything_is_made(tmp_path: Path) -> None:
+    trainer = small_trainer(tmp_path, **asked("knows", "hellaswagg"))
+    with pytest.raises(ConfigError, match="no task is called 'hellaswagg'") as caught:
+        trainer.fit()
+    assert str(caught.value.hint).startswith('did you mean "hellaswag"?')
+    assert "evaluation.tasks" in str(caught.value.where)
+    assert not (tmp_path / "runs").exists()
+
+
+HELLASWAG = [
+    {
+        "ind": number,
+        "activity_label": "Sailing",
+        "ctx_a": f"word{number} word2 word3.",
+        "ctx_b": "word4",
+        "ctx": f"word{number} word2 word3. word4",
+        "endings": ["word5 word6", "word7", "word8 word9 word1", "word2"],
+        "label": number % 4,
+        "split": "val",
+        "split_type": "indomain",
+        "source_id": f"made~{number}",
+    }
+    for number in range(12)
+]
+
+
+@pytest.mark.slow
+def test_tasks_of_lm_eval_run_on_local_rows(tmp_path: Path) -> None:
+    (tmp_path / "data" / "hellaswag").mkdir(parents=True)
+    rows = tmp_path / "data" / "hellaswag" / "hellaswag_val.jsonl"
+    rows.write_text("".join(json.dumps(row) + "\n" for row in HELLASWAG))
+    keys = asked("hellaswag", "knows", task_limit=8, data_dir=str(tmp_path / "data"), metric="hellaswag/acc")
+    plain = fingerprint(train(tmp_path / "plain", **TASKED))
+    run = train(tmp_path / "tasked", **keys)
+    found = fingerprint(run)
+    assert (found["model"], found["optimizer"]) == (plain["model"], plain["optimizer"])
+    values = [row["eval/hellaswag/acc"] for row in run.metrics() if "eval/hellaswag/acc" in row]
+    assert len(values) == 4
+    assert all((8 * value).is_integer() for value in values)
+    assert run.state.best_value == max(values)
+    rows.unlink()
+    with pytest.raises(BrahmaError, match="hellaswag"):
+        train(tmp_path / "missing", **keys)
+    missing = Run(tmp_path / "missing" / "runs" / "run")
+    assert (missing.status, missing.paths.ledger.exists()) == ("failed", False)
 
 
 def test_a_figure_that_no_task_gives_is_named_with_those_there_are(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from transformers.utils import logging as transformers_logging
 
 from brahma.core.config import ResolvedConfig
+from brahma.core.config.choices import place_of
 from brahma.core.devices import measure_matrix_rate
 from brahma.core.environment import describe_environment
 from brahma.core.error_text import first_line
@@ -63,6 +65,7 @@ from brahma.train.schedules import LearningRate
 from brahma.train.session import Ending, Session
 from brahma.train.sources import Sources
 from brahma.train.stored import Stored
+from brahma.train.task_names import check_task_data
 from brahma.train.tasks import Tasks
 from brahma.train.trackers import open_trackers
 from brahma.train.trial import steps_that_fit
@@ -199,6 +202,8 @@ class Attempt:
         shape = shape_of(self._sources.spec, config)
         job = job_of(config, shape, precision=precision.name, device=backend.device.type)
         _say(tight_memory(job, config))
+        if not state:
+            check_task_data(self._resolved)
         tokenizer = preparing.open_tokenizer(config, self._sources, self._directory)
         data = preparing.open_data(config, self._sources, tokenizer, self._directory)
         with out_of_memory(job, config):
@@ -313,7 +318,8 @@ class Attempt:
         evaluation, batch_size = self._config.evaluation, self._config.training.batch_size
         tasks = None
         if evaluation.task_names:
-            tasks = Tasks(parts.model, parts.tokenizer, evaluation, batch_size=batch_size)
+            place = partial(place_of, self._resolved)
+            tasks = Tasks(parts.model, parts.tokenizer, evaluation, batch_size=batch_size, place=place)
         return Measuring(
             parts.model, evaluation, validation=parts.data.validation, tasks=tasks, batch_size=batch_size
         )

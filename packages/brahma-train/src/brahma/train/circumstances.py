@@ -33,6 +33,7 @@ def circumstances_of(config: Config, packs: Packs, precision: str, device: torch
         device=device.type,
         load=os.getloadavg()[0] / cores(),
         compiled=training.compile,
+        tasks=bool(config.evaluation.task_names),
     )
 
 

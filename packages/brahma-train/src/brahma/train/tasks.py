@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import logging
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 import numpy as np
@@ -29,6 +29,7 @@ class Tasks:
 
     Args:
         batch_size: sequences computed at once.
+        place: of a key, for errors: `my.json:5: evaluation.tasks`.
     """
 
     def __init__(
@@ -38,7 +39,9 @@ class Tasks:
         evaluation: EvaluationSection,
         *,
         batch_size: int,
+        place: Callable[[str], str],
     ) -> None:
+        self._place = place
         self._model = model
         self._evaluation = evaluation
         self._evaluator = Evaluator.from_model(model, tokenizer, batch_size=batch_size)
@@ -54,12 +57,12 @@ class Tasks:
             try:
                 self._known |= self._figures(name, limit=1)
             except BrahmaError as error:
-                error.where = error.where or "evaluation.tasks"
+                error.where = error.where or self._place("evaluation.tasks")
                 raise
             except Exception as error:
                 raise TrainingError(
                     f"the task {name!r} cannot be run",
-                    where="evaluation.tasks",
+                    where=self._place("evaluation.tasks"),
                     why=f"{type(error).__name__}: {first_line(error)}",
                     hint="remove it, or try it alone: brahma evaluate --tasks " + name,
                 ) from error
@@ -73,12 +76,12 @@ class Tasks:
         if metric not in self._known:
             raise ConfigError(
                 f"no task gives {metric!r}",
-                where="evaluation.metric",
+                where=self._place("evaluation.metric"),
                 why=f"they give {', '.join(sorted(self._known))}",
                 hint=suggestion(metric, self._known, nothing="name other tasks"),
             )
         known = self._known[metric].higher_is_better
-        check_direction(metric, known, said, "evaluation.higher_is_better")
+        check_direction(metric, known, said, self._place("evaluation.higher_is_better"))
         return next((each for each in (known, said) if each is not None), True)
 
     def run(self) -> dict[str, float]:

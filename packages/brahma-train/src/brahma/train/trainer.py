@@ -20,6 +20,7 @@ from brahma.data.rows import ROWS_IN_MEMORY
 from brahma.train.options import TrainerOptions, plain
 from brahma.train.pinned import pin_configuration
 from brahma.train.sources import Sources, open_dataset, open_validation
+from brahma.train.task_names import check_task_names
 
 Resume = Literal["never", "auto"]
 
@@ -126,6 +127,7 @@ class Trainer:
                 "the first step is 1", where=f"until_step {until_step}", hint="a step from 1 on"
             )
         check_choices(self._resolved)
+        check_task_names(self._resolved)
         with progress("loading torch and transformers"):
             from brahma.train.attempt import Attempt
             from brahma.train.backends import choose_backend

@@ -51,7 +51,7 @@ def check_choices(resolved: ResolvedConfig) -> None:
     if quantization is not None:
         chosen.append(("quantizer", quantization.quantizer, "quantization.quantizer"))
     for kind, choice, key in chosen:
-        where = _place(resolved, key)
+        where = place_of(resolved, key)
         auto = next((each for each in AUTO if (each.kind, each.name) == (kind, choice.name)), None)
         get_plugins().options(auto or get_plugins().find(kind, choice.name, where), choice, where)
     _check_metric(resolved)
@@ -63,7 +63,7 @@ def _check_metric(resolved: ResolvedConfig) -> None:
     if evaluation.metric_task is not None:
         return
     try:
-        entry = get_plugins().find("metric", evaluation.metric, _place(resolved, key))
+        entry = get_plugins().find("metric", evaluation.metric, place_of(resolved, key))
     except PluginError as error:
         error.hint = f"{error.hint}; a task's figure is TASK/FIGURE, such as hellaswag/acc"
         raise
@@ -71,14 +71,14 @@ def _check_metric(resolved: ResolvedConfig) -> None:
     if entry.of != "totals":
         raise ConfigError(
             f"{entry.name} is a metric of answers, which no run is measured by",
-            where=_place(resolved, key),
+            where=place_of(resolved, key),
             hint="loss, perplexity, bits_per_byte, or a task's figure such as hellaswag/acc",
         )
     check_direction(
         evaluation.metric,
         entry.higher_is_better,
         evaluation.higher_is_better,
-        _place(resolved, "evaluation.higher_is_better"),
+        place_of(resolved, "evaluation.higher_is_better"),
     )
 
 
@@ -94,7 +94,7 @@ def check_direction(metric: str, known: bool | None, said: bool | None, where: s
     )
 
 
-def _place(resolved: ResolvedConfig, key: str) -> str:
+def place_of(resolved: ResolvedConfig, key: str) -> str:
     """`my.json:5: training_config.optimizer`; the key alone for what no file and no flag says."""
     stem = key.partition("[")[0]  # a list has one origin
     origin = next((place for name, place in resolved.origins.items() if name.startswith(stem)), "default")

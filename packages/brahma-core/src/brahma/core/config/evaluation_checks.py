@@ -57,6 +57,10 @@ def _tasks(config: Config) -> Iterator[Mistake]:
         yield Mistake(("evaluation.tasks",), "names no task", 'such as "tasks": ["hellaswag"]')
     if double := next((name for name in names if names.count(name) > 1), None):
         yield Mistake(("evaluation.tasks",), f'"{double}" stands twice', "remove one of the two")
+    if odd := next((name for name in names if name.startswith("[") or '"' in name), None):
+        plain = ",".join(name.strip("[]\"' ") for name in names)
+        hint = f"names with commas between them, or a list: evaluation.tasks={plain}"
+        yield Mistake(("evaluation.tasks",), f"{odd} is no name of a task", hint)
     if names:
         return
     for key in _OF_TASKS:

@@ -49,6 +49,7 @@ class Circumstances:
         precision: of the run.
         bf16_gain: how much faster bf16 multiplies matrices here; None where it is not, or the run uses it.
         device: `cpu` or `cuda`.
+        tasks: evaluations run tasks too.
         load: processes that wanted to run, on average over the last minute, for each core.
     """
 
@@ -66,6 +67,7 @@ class Circumstances:
     device: str
     load: float
     compiled: bool
+    tasks: bool = False
 
 
 @dataclass(frozen=True)
@@ -126,7 +128,10 @@ class TimeReport:
                 return f"logging_steps {_rounded(often * less)} instead of {often}, or fewer trackers"
             case "evaluation" if facts.eval_steps is not None:
                 often = facts.eval_steps
-                return f"eval_steps {_rounded(often * less)} instead of {often}, or evaluation.max_packs"
+                sample = "evaluation.task_limit" if facts.tasks else "evaluation.max_packs"
+                return f"eval_steps {_rounded(often * less)} instead of {often}, or {sample}"
+            case "evaluation" if facts.tasks:
+                return "a lower evaluation.task_limit, or a higher task_every"
             case "evaluation":
                 return "set evaluation.max_packs, or hold out less"
             case _:
