@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import random
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, cast
 
@@ -22,10 +22,13 @@ _TRIALS = 24
 
 def gives_values_in_the_space(subject: Subject) -> None:
     """Each parameter has a value of its range and type, from the first trial to the last."""
-    space = _space(subject)
-    for number, trial in enumerate(_searched(subject, _TRIALS)):
-        for name, distribution in space.items():
-            _expect_inside(name, trial.params.get(name), distribution, f"trial {number}")
+
+    def look(number: int, asked: Mapping[str, Any]) -> None:
+        for name, distribution in _space(subject).items():
+            problem = _problem(asked.get(name), distribution)
+            expect(not problem, f"trial {number}: {name} is {asked.get(name)!r}, {problem}")
+
+    _searched(subject, _TRIALS, look)
 
 
 def gives_the_same_again(subject: Subject) -> None:
@@ -67,8 +70,8 @@ def takes_trials_of_every_state(subject: Subject) -> None:
         except Exception as error:
             text = f"{type(error).__name__}: {error}"
             expect(False, f"where all trials are {word} it raises {text}")
-        for name, distribution in _space(subject).items():
-            _expect_inside(name, found.get(name), distribution, f"where all trials are {word}")
+        missing = sorted(_space(subject).keys() - found.keys())
+        expect(not missing, f"where all trials are {word} it gives no {', '.join(missing)}")
 
 
 def leaves_trials_alone(subject: Subject) -> None:
@@ -84,13 +87,21 @@ def leaves_trials_alone(subject: Subject) -> None:
     expect(len(after) == len(before) + 1, f"it adds {len(after) - len(before) - 1} trials of its own")
 
 
-def _searched(subject: Subject, count: int) -> list[FrozenTrial]:
-    """Trials as a search has them, one by one; of each four, two are whole, one paused, one failed."""
+def _searched(
+    subject: Subject, count: int, look: Callable[[int, Mapping[str, Any]], None] = lambda number, asked: None
+) -> list[FrozenTrial]:
+    """Trials as a search has them, one by one; of each four, two are whole, one paused, one failed.
+
+    Args:
+        look: is given each trial's number and what the sampler chose.
+    """
     from optuna.trial import TrialState
 
     trials: list[FrozenTrial] = []
     for number in range(count):
-        params = _asked(subject, number, trials)
+        asked = _asked(subject, number, trials)
+        look(number, asked)
+        params = {name: _mended(asked.get(name), each) for name, each in _space(subject).items()}
         value = _value(params)
         match number % 4:
             case 2:
@@ -163,15 +174,23 @@ def _trial(subject: Subject, params: Mapping[str, Any], state: Any, seen: Mappin
     )
 
 
-def _expect_inside(name: str, value: Any, distribution: Any, where: str) -> None:
+def _mended(value: Any, distribution: Any) -> Any:
+    """The value, or one that can stand in a study instead: a wrong one is told by one check alone."""
+    if not _problem(value, distribution):
+        return value
+    choices = getattr(distribution, "choices", None)
+    return choices[0] if choices is not None else distribution.low
+
+
+def _problem(value: Any, distribution: Any) -> str:
+    """What is wrong with a value of a parameter; empty when it is one."""
     choices = getattr(distribution, "choices", None)
     if choices is not None:
-        expect(value in choices, f"{where}: {name} is {value!r}, none of {choices}")
-        return
-    wanted = type(distribution.low)
-    expect(type(value) is wanted, f"{where}: {name} is {value!r}, of another type than {wanted.__name__}")
+        return "" if value in choices else f"none of {choices}"
+    if type(value) is not type(distribution.low):
+        return f"of another type than {type(distribution.low).__name__}"
     inside = distribution.low <= value <= distribution.high
-    expect(inside, f"{where}: {name} is {value}, not from {distribution.low} to {distribution.high}")
+    return "" if inside else f"not from {distribution.low} to {distribution.high}"
 
 
 def _plain(trial: FrozenTrial) -> tuple[Any, ...]:
