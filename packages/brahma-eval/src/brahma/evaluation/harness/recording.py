@@ -19,7 +19,7 @@ from brahma.evaluation.harness.results import TaskResults
 def record(results: TaskResults, model_path: str | Path) -> Path | None:
     """Add the figures to `metrics.jsonl`, at the checkpoint's step, as `eval/<task>/<figure>`.
 
-    Where not all examples were scored, `eval/limit` says how many of each task. Nothing is added a second time.
+    Where not all examples were scored, `eval/limit` says how many of each task. Nothing is added twice.
 
     Args:
         model_path: where the model lies.

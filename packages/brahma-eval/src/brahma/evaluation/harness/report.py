@@ -14,7 +14,7 @@ from brahma.evaluation.harness.results import Figure, TaskResult, TaskResults
 _INDENT = "  "
 _ARROWS = {True: "↑", False: "↓", None: ""}
 _HEADERS = ("task", "version", "shots", "examples", "figure", "", "value", "error")
-_RIGHT = ("shots", "examples", "value", "error")
+_RIGHT = ("shots", "examples", "value")
 _UNLIMITED = 10_000  # columns of what is no terminal
 
 
@@ -60,7 +60,8 @@ def table(results: TaskResults, columns: int | None = None, *, colour: bool = Fa
     lines = _table(entries, colour)
     if columns is None or max(map(len, _table(entries, colour=False))) <= columns:
         return lines
-    return [line for entry in entries for line in _listed(entry, columns)]
+    widest = max(len(name) for entry in entries for name in entry.found.figures)
+    return [line for entry in entries for line in _listed(entry, columns, widest)]
 
 
 def summary(results: TaskResults) -> Iterator[str]:
@@ -77,10 +78,16 @@ def summary(results: TaskResults) -> Iterator[str]:
 
 def _entries(results: TaskResults) -> Iterator[_Entry]:
     subtasks: Mapping[str, Sequence[str]] = results.document.get("group_subtasks", {})
-    below = {child for children in subtasks.values() for child in children}
-    for name in dict.fromkeys((*subtasks, *results.tasks)):
-        if name not in below:
-            yield from _with_children(results, name, subtasks, depth=0)
+    above = {child: group for group, children in subtasks.items() for child in children}
+    for name in dict.fromkeys(_outermost(name, above) for name in results.tasks):
+        yield from _with_children(results, name, subtasks, depth=0)
+
+
+def _outermost(name: str, above: Mapping[str, str]) -> str:
+    """The group that holds all others with this task; without any, the task."""
+    while name in above:
+        name = above[name]
+    return name
 
 
 def _with_children(
@@ -113,7 +120,7 @@ def _table(entries: Sequence[_Entry], colour: bool) -> list[str]:
     return [line.rstrip() for line in file.getvalue().splitlines()]
 
 
-def _listed(entry: _Entry, columns: int) -> Iterator[str]:
+def _listed(entry: _Entry, columns: int, widest: int) -> Iterator[str]:
     """A task in lines of its own, for a terminal that is too narrow for the table."""
     facts = (
         ("version ", entry.found.version, ""),
@@ -125,7 +132,7 @@ def _listed(entry: _Entry, columns: int) -> Iterator[str]:
     yield from folded(f"{entry.label}  {told}", columns)
     for name, figure in entry.found.figures.items():
         arrow, value, error = _cells(figure)
-        yield f"{indent}    {name} {arrow} {value} {error}".rstrip()
+        yield f"{indent}    {name.ljust(widest)}  {arrow or ' '} {value} {error}".rstrip()
 
 
 def _cells(figure: Figure) -> tuple[str, str, str]:

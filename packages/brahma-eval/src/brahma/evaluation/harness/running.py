@@ -11,6 +11,7 @@ from brahma.core.extras import needs
 from brahma.core.progress import progress
 from brahma.evaluation.harness.options import TaskOptions
 from brahma.evaluation.harness.quiet import one_process, own_random_numbers, quiet_libraries
+from brahma.evaluation.harness.registry import find_tasks
 from brahma.evaluation.harness.results import Effort, TaskResults
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ def run_tasks(evaluator: Evaluator, names: Sequence[str], options: TaskOptions) 
         MissingDependencyError: lm-eval is not installed.
     """
     began = time.monotonic()
+    find_tasks(names, include_path=options.include_path)  # a misspelt name is told at once
     with ExitStack() as stack:
         stack.enter_context(own_random_numbers(*options.seeds[:3]))  # imports draw some, too
         with progress("loading lm-eval"), needs("brahma-eval[tasks]", "evaluating named tasks"):
