@@ -29,7 +29,7 @@ from brahma.evaluation.scoring.requests import Request, Scored, is_cut, text_of,
 from brahma.evaluation.scoring.rows import RowBatches
 from brahma.evaluation.scoring.tree import TreeBatches
 
-_TOKENS_ON_CPU = 4096
+_TOKENS_ON_CPU = 8192
 _FEWEST_TOKENS, _MOST_TOKENS = 1024, 65_536  # on a GPU
 _SHARE_OF_GPU = 0.4  # of the memory that is free; the rest is for what the estimate does not see
 _LOGITS_BYTES = 256 * 2**20  # of a batch, where a model gives all its logits
