@@ -59,13 +59,17 @@ def test_a_parameter_goes_by_the_names_people_type(name: str, known: str) -> Non
 
 @pytest.mark.parametrize(
     ("name", "hint"),
-    [("batchsize", 'did you mean "batch_size"?'), ("leraning_rate", "learning_rate"), ("qqq", "there are: ")],
+    [
+        ("batchsize", 'did you mean "batch_size"?'),
+        ("warmup_step", 'did you mean "warmup_steps"?'),
+        ("lora_config.rank_", 'did you mean "lora_config.r"?'),
+        ("qqq", "there are: "),
+    ],
 )
 def test_an_unknown_parameter_is_answered_with_the_nearest(name: str, hint: str) -> None:
     with pytest.raises(ConfigError, match=f"no parameter is called '{name}'") as caught:
         find_key(name)
-    assert caught.value.hint is not None
-    assert hint in caught.value.hint or "lr" in caught.value.hint
+    assert hint in str(caught.value.hint)
 
 
 @pytest.mark.parametrize(

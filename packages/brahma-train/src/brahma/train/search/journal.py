@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import IO, TYPE_CHECKING, Any, cast
 
 from brahma.core.error_text import first_line
 from brahma.core.errors import RunError
@@ -80,14 +80,17 @@ class _Flock:
     """
 
     def __init__(self, path: Path) -> None:
-        self._file = path.open("ab")
+        self._path = path
+        self._held: IO[bytes] | None = None
 
     def acquire(self) -> bool:
-        fcntl.flock(self._file, fcntl.LOCK_EX)
+        self._held = self._path.open("ab")
+        fcntl.flock(self._held, fcntl.LOCK_EX)
         return True
 
     def release(self) -> None:
-        fcntl.flock(self._file, fcntl.LOCK_UN)
+        assert self._held is not None
+        self._held.close()
 
 
 def _journal(path: Path) -> JournalFileBackend:
