@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 
 import pytest
 
-from brahma.core.errors import ConfigError
+from brahma.core.errors import ConfigError, MissingDependencyError
 
 pytest.importorskip("lm_eval")
 
@@ -116,25 +117,27 @@ class TestKeptIndex:
         return tmp_path / "brahma" / "index.json"
 
     def test_it_comes_back_as_it_was_written(self, file: Path) -> None:
+        here = Path(__file__).parent
         found = {
             "a": TaskSummary("a", "task", __file__, output_type="multiple_choice", runs_code=True),
             "t": TaskSummary("t", "tag", None, members=("a",)),
         }
-        module._write(file, found)
-        assert module._read(file) == found
+        module._write(file, found, here)
+        assert module._read(file, here) == found
         assert [each.name for each in file.parent.iterdir()] == ["index.json"]
+        assert str(here) not in file.read_text()  # another environment's tasks lie elsewhere
 
-    def test_one_that_is_damaged_or_of_another_place_is_not_used(self, file: Path) -> None:
-        assert module._read(file) is None
-        module._write(file, {"a": TaskSummary("a", "task", "/nowhere/a.yaml")})
-        assert module._read(file) is None
+    def test_one_that_is_damaged_or_of_another_place_is_not_used(self, file: Path, tmp_path: Path) -> None:
+        assert module._read(file, tmp_path) is None
+        module._write(file, {"a": TaskSummary("a", "task", str(tmp_path / "gone.yaml"))}, tmp_path)
+        assert module._read(file, tmp_path) is None
         for damaged in ("", "[", "{}", '[{"name": "a"}]', '[{"of": "another version"}]'):
             file.write_text(damaged)
-            assert module._read(file) is None
+            assert module._read(file, tmp_path) is None
 
     def test_a_folder_that_cannot_be_written_is_done_without(self, tmp_path: Path) -> None:
         (tmp_path / "brahma").write_text("a file where the folder should be")
-        module._write(tmp_path / "brahma" / "index.json", {})
+        module._write(tmp_path / "brahma" / "index.json", {}, tmp_path)
         assert (tmp_path / "brahma").read_text().startswith("a file")
 
     def test_its_name_has_the_version(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -143,3 +146,13 @@ class TestKeptIndex:
         assert file is not None
         assert file.parent == tmp_path / "brahma"
         assert lm_eval_version() in file.name
+
+
+def test_without_lm_eval_the_command_that_installs_it_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def absent(name: str) -> None:
+        raise PackageNotFoundError(name)
+
+    monkeypatch.setattr(module, "distribution", absent)
+    with pytest.raises(MissingDependencyError, match="needs brahma-eval") as caught:
+        lm_eval_version()
+    assert caught.value.hint == 'pip install "brahma-eval[tasks]"'

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import fnmatch
 import json
-import logging
 import os
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -22,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 from brahma.core.error_text import first_line
 from brahma.core.errors import ConfigError
 from brahma.core.extras import needs
+from brahma.core.progress import progress
 from brahma.core.suggest import nearest
 
 if TYPE_CHECKING:
@@ -38,8 +38,7 @@ ALIASES: Mapping[str, tuple[str, ...]] = {
 }
 """What users write, and the tasks that it means. A task of the user's own with such a name comes first."""
 
-_INDEX_VERSION = 1  # of the file below; raise it when what stands in it means something else
-_log = logging.getLogger(__name__)
+_INDEX_VERSION = 2  # of the file below; raise it when what stands in it means something else
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,15 +203,17 @@ def _stock() -> Mapping[str, TaskSummary]:
     """lm-eval's own tasks, from the file of an earlier call or by reading them all."""
     package = _distribution()
     file = _index_file(package)
-    if file is not None and (known := _read(file)) is not None:
+    folder = Path(str(package.locate_file("lm_eval/tasks"))).resolve()
+    if file is not None and (known := _read(file, folder)) is not None:
         return known
-    with needs(EXTRA, "evaluating named tasks"):
-        import lm_eval.tasks
-    folder = Path(lm_eval.tasks.__file__).parent
-    _log.info("reading lm-eval's list of tasks, once for its version %s", package.version)
-    found = _index_of(folder)
+    if not folder.is_dir():  # an editable installation lies elsewhere
+        with needs(EXTRA, "evaluating named tasks"):
+            import lm_eval.tasks
+        folder = Path(lm_eval.tasks.__file__).parent
+    with progress("reading lm-eval's list of tasks, once"):
+        found = _index_of(folder)
     if file is not None:
-        _write(file, found)
+        _write(file, found, folder)
     return found
 
 
@@ -308,23 +309,32 @@ def _index_file(package: Distribution) -> Path | None:
     return home / "brahma" / f"lm-eval-{package.version}-tasks-{_INDEX_VERSION}.json"
 
 
-def _read(file: Path) -> dict[str, TaskSummary] | None:
-    """None where there is no such file, it is damaged, or lm-eval lies elsewhere now."""
+def _read(file: Path, folder: Path) -> dict[str, TaskSummary] | None:
+    """None where there is no such file, it is damaged, or the tasks are not in this folder.
+
+    Paths in the file are relative to the folder: environments with the same version share it.
+    """
     try:
         kept = json.loads(file.read_bytes())
-        found = {each["name"]: TaskSummary(**each | {"members": tuple(each["members"])}) for each in kept}
+        found = {}
+        for each in kept:
+            path = each["path"] and os.path.join(folder, each["path"])
+            found[each["name"]] = TaskSummary(**each | {"members": tuple(each["members"]), "path": path})
     except (OSError, ValueError, KeyError, TypeError):
         return None
     first = next((each.path for each in found.values() if each.path), None)
     return found if first is not None and Path(first).is_file() else None
 
 
-def _write(file: Path, found: Mapping[str, TaskSummary]) -> None:
+def _write(file: Path, found: Mapping[str, TaskSummary], folder: Path) -> None:
     """Whole or not at all; a cache that cannot be written is done without."""
+    kept = [
+        asdict(each) | {"path": each.path and os.path.relpath(each.path, folder)} for each in found.values()
+    ]
     with suppress(OSError):
         file.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile("w", dir=file.parent, suffix=".part", delete=False) as part:
-            json.dump([asdict(each) for each in found.values()], part)
+            json.dump(kept, part)
         os.replace(part.name, file)
 
 

@@ -100,8 +100,8 @@ class LocalData:
         shape = shape_of(request)
         found = [dict(row) for file in files for row in shape.read(file, request)]
         if shape.replaced and any(shape.replaced in str(row) for row in found):
-            told = f"{request.task}: rare words are {shape.replaced} in {files[0]}, so its figures differ"
-            self.notes[told] = None
+            told = f"rare words are {shape.replaced} in {files[0]}: figures are not those of the raw text"
+            self.notes[f"{request.task}: {told}"] = None
         return found
 
     def _missing(self, request: Request, split: str) -> MissingDataError:
