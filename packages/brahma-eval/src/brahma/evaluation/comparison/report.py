@@ -105,15 +105,16 @@ class Comparison:
 
     def _notes(self) -> Iterator[str]:
         judged = [row for row in self.rows if row.verdict]
-        if judged:
+        if len(judged) > 1:
             error = f"{1 - self.confidence:.2g}"
-            among = "" if len(judged) == 1 else f", corrected for the {len(judged)} rows"
+            yield f"verdicts: p < {error}, corrected for the {len(judged)} rows (Holm)"
+        if any(row.is_noise for row in judged):
             yield (
-                f"noise: chance alone makes such a difference too often (p ≥ {error}{among}). "
-                "needs: examples that would show it in 4 of 5 evaluations, if it is real."
+                "noise: chance alone makes such a difference too often; needs: examples that would show it "
+                "in 4 of 5 evaluations, if it is real"
             )
         if len(judged) < len(self.rows):
-            yield "–: no values for each example, so chance cannot be told from difference."
+            yield "–: no values for each example, so nothing can be said of chance"
 
     def __str__(self) -> str:
         return "\n".join(self.lines())
