@@ -105,3 +105,17 @@ def test_what_is_rendered_is_what_the_reference_renders(own: Any, model_folder: 
         for messages, opening in ((ASKED, True), (BEGUN, False)):
             expected = theirs.apply_chat_template(messages, opening)
             assert HarnessChat(own).render(messages, add_generation_prompt=opening) == expected
+
+
+def test_a_missing_template_is_told_before_any_task_is_looked_for(
+    own: Any, model_folder: Path, tmp_path: Path
+) -> None:
+    pytest.importorskip("lm_eval")
+    from transformers import AutoModelForCausalLM
+
+    from brahma.evaluation import Evaluator
+
+    own.chat_template = None
+    evaluator = Evaluator.from_model(AutoModelForCausalLM.from_pretrained(model_folder), own)
+    with pytest.raises(TemplateError, match="has no chat template"):
+        evaluator.evaluate(["hellaswag"], chat_template=True, data_dir=tmp_path / "nothing here", cache=False)

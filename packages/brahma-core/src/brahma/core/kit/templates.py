@@ -166,7 +166,7 @@ USES: Mapping[str, str] = {
     from brahma.core.runs import Run
 
     rows = [{"step": step, "train/loss": loss} for step, loss in enumerate([4.0, 3.0, 3.5], 1)]
-    (tmp_path / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (tmp_path / "metrics.jsonl").write_text("".join(json.dumps(row) + "\\n" for row in rows))
     assert get_plugins().load("objective", "$entry")(Run(tmp_path), None) == pytest.approx(0.75)
 """,
     "command": """def test_it_greets():
