@@ -23,6 +23,7 @@ from brahma.core.errors import ConfigError
 from brahma.core.extras import needs
 from brahma.core.progress import progress
 from brahma.core.suggest import nearest
+from brahma.evaluation.harness.quiet import quiet_libraries
 
 if TYPE_CHECKING:
     from lm_eval.tasks import TaskManager
@@ -259,7 +260,8 @@ def _folders(include_path: IncludePath) -> list[Path]:
 def _index_of(folder: Path) -> dict[str, TaskSummary]:
     with needs(EXTRA, "evaluating named tasks"):
         from lm_eval.tasks import TaskManager
-    index = TaskManager(include_path=folder, include_defaults=False).task_index
+    with quiet_libraries():
+        index = TaskManager(include_path=folder, include_defaults=False).task_index
     return {name: _summary(entry) for name, entry in index.items()}
 
 
