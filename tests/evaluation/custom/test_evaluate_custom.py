@@ -154,6 +154,10 @@ def test_the_template_of_a_data_set_is_used(evaluator: Evaluator, model_folder: 
     generator = Generator.from_model(evaluator.model, tokenizer)
     (wanted,) = generator.generate([row["messages"][:1]], temperature=0, max_new_tokens=BUDGET)
     assert found.examples[0].output == wanted
+    by_name = evaluator.evaluate_custom(
+        [row], metrics="f1", max_new_tokens=BUDGET, examples=True, chat_template=str(template)
+    )
+    assert by_name.examples == found.examples
     assert evaluator.tokenizer.chat_template == before
 
 
@@ -338,7 +342,7 @@ def test_a_row_without_an_answer_is_told_before_anything_is_loaded(model_folder:
 def test_a_library_that_is_missing_is_told_before_anything_is_loaded(
     model_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(sys.modules, "sacrebleu", None)
+    monkeypatch.setitem(sys.modules, "sacrebleu.metrics.bleu", None)
     evaluator = Evaluator(model_folder, device="cpu")
     with pytest.raises(MissingDependencyError, match="BLEU"):
         evaluator.evaluate_custom([{"prompt": "?", "completion": "!"}], metrics="bleu")

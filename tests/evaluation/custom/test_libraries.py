@@ -35,6 +35,18 @@ def test_bleu_is_sacrebleus_with_as_many_references_as_each_answer_has() -> None
     assert 0 < found < 100
 
 
+def test_bleu_is_smoothed_as_sacrebleus_where_no_long_run_of_words_fits() -> None:
+    from sacrebleu.metrics.bleu import BLEU
+
+    pairs = [("a red boat at sea", "the red ferry at sea"), ("", "nothing"), ("sea", "sea")]
+    answers = [Answer("?", output, (reference,), {}) for output, reference in pairs]
+    outputs, references = zip(*pairs, strict=True)
+    found = bleu(answers)
+    assert found == BLEU().corpus_score(list(outputs), [list(references)]).score
+    assert found > 0
+    assert bleu(answers[:1]) == BLEU().corpus_score([outputs[0]], [[references[0]]]).score > 0
+
+
 def test_bleu_of_right_answers_is_100() -> None:
     assert bleu([Answer("?", OUTPUTS[0], (OUTPUTS[0],), {})]) == pytest.approx(100)
 
@@ -55,7 +67,9 @@ def test_rouge_l_by_hand() -> None:
     assert rouge_l([answer]) == pytest.approx(3 / 4)  # 3 words in order, of 4 and 4
 
 
-@pytest.mark.parametrize(("metric", "library"), [(bleu, "sacrebleu"), (rouge_l, "rouge_score.rouge_scorer")])
+@pytest.mark.parametrize(
+    ("metric", "library"), [(bleu, "sacrebleu.metrics.bleu"), (rouge_l, "rouge_score.rouge_scorer")]
+)
 def test_a_library_that_is_missing_is_named_with_what_installs_it(
     metric: object, library: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

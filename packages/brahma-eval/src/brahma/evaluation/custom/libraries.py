@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import cast
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 from brahma.core.extras import needs
 from brahma.evaluation.custom.answers import Answer
@@ -14,17 +15,46 @@ _EXTRA = "brahma-eval[tasks]"
 def bleu(answers: Sequence[Answer]) -> float:
     """sacrebleu's BLEU of all answers together, 0 to 100, with its own defaults (https://arxiv.org/abs/1804.08771).
 
+    It follows from sums over the answers, of which each is counted once: resampling them is cheap.
+
     Raises:
         MissingDependencyError: sacrebleu is not installed.
     """
+    scorer = _bleu()
+    counts = [_counts(each.output, each.references) for each in answers]
+    return float(
+        scorer.compute_bleu(
+            correct=[sum(column) for column in zip(*(each.correct for each in counts), strict=True)],
+            total=[sum(column) for column in zip(*(each.total for each in counts), strict=True)],
+            sys_len=sum(each.written for each in counts),
+            ref_len=sum(each.wanted for each in counts),
+            smooth_method=scorer.smooth_method,
+            smooth_value=scorer.smooth_value,
+            effective_order=scorer.effective_order,
+            max_ngram_order=scorer.max_ngram_order,
+        ).score
+    )
+
+
+class _Counts(NamedTuple):
+    """Of one answer: n-grams of each length that a reference has, all n-grams, and words of both sides."""
+
+    correct: tuple[int, ...]
+    total: tuple[int, ...]
+    written: int
+    wanted: int
+
+
+@lru_cache(maxsize=1 << 16)
+def _counts(output: str, references: tuple[str, ...]) -> _Counts:
+    found = _bleu().corpus_score([output], [[reference] for reference in references])
+    return _Counts(tuple(found.counts), tuple(found.totals), found.sys_len, found.ref_len)
+
+
+def _bleu() -> Any:
     with needs(_EXTRA, "BLEU"):
-        from sacrebleu import corpus_bleu
-    most = max(len(each.references) for each in answers)
-    streams = [
-        [each.references[number] if number < len(each.references) else None for each in answers]
-        for number in range(most)
-    ]  # None: sacrebleu's mark for a line with fewer references
-    return float(corpus_bleu([each.output for each in answers], cast("list[list[str]]", streams)).score)
+        from sacrebleu.metrics.bleu import BLEU
+    return BLEU()
 
 
 def rouge_l(answers: Sequence[Answer]) -> float:
