@@ -302,6 +302,13 @@ def test_a_question_longer_than_the_context_is_cut_and_counted(evaluator: Evalua
     assert evaluator.evaluate_custom([*CHOICES, long])["truncated"] == 1
 
 
+def test_a_choice_longer_than_the_context_is_named_by_its_row(evaluator: Evaluator) -> None:
+    long = {**CHOICES[0], "choices": ["dog", "The lazy dog jumps over. " * 12]}
+    with pytest.raises(ModelError, match=r"a choice of .* is longer than the model's context") as raised:
+        evaluator.evaluate_custom([CHOICES[0], long])
+    assert raised.value.where == "<rows>:2"
+
+
 @pytest.mark.parametrize(
     ("data", "options", "says"),
     [

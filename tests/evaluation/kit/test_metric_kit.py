@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from brahma.core.entries import MetricEntry
 from brahma.core.kit import checks_of
+from brahma.core.kit.usage import fragment
 from brahma.core.plugins import get_plugins
 from tests.kit_site import failed, installed, outcomes
 
@@ -113,3 +115,10 @@ def test_each_check_is_failed_by_a_metric_here() -> None:
 @pytest.mark.parametrize("name", sorted(each.entry.name for each in get_plugins().of_kind("metric")))
 def test_the_metrics_of_our_own_pass(name: str) -> None:
     assert failed("metric", name) == {}
+
+
+def test_what_a_user_writes_asks_for_a_metric_of_answers_by_its_name() -> None:
+    totals = fragment(MetricEntry(name="loss", target="a:b"), {})
+    answers = fragment(MetricEntry(name="f1", target="a:b", of="answers"), {})
+    assert totals == 'Evaluator("runs/my-run").evaluate_custom("held_out.jsonl")["loss"]'
+    assert answers == 'Evaluator("runs/my-run").evaluate_custom("held_out.jsonl", metrics=["f1"])["f1"]'

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from brahma.core.errors import ModelError
 from brahma.evaluation.custom.prompts import Reader
 from brahma.evaluation.custom.rows import Choices
 from brahma.evaluation.scoring.requests import Request, is_cut
@@ -52,6 +53,8 @@ def choose(
         for number, question in enumerate(questions)
         for request in _requests(question, reader)
     ]
+    for number, request in requests:
+        _check_length(len(request.continuation), reader.context, questions[number].where)
     max_tokens: int | Literal["auto"] = "auto" if batch_size == "auto" else batch_size * reader.context
     scored = Scorer(model, reader.context, max_tokens).score([request for _, request in requests])
     logprobs: list[list[float]] = [[] for _ in questions]
@@ -59,6 +62,16 @@ def choose(
         logprobs[number].append(answer.logprob)
     cut = {number for number, request in requests if is_cut(request, reader.context)}
     return [_chosen(*each) for each in zip(questions, logprobs, strict=True)], len(cut)
+
+
+def _check_length(tokens: int, context: int, where: str) -> None:
+    """Raises ModelError of a choice that does not fit even without its question."""
+    if tokens > context:
+        raise ModelError(
+            f"a choice of {tokens:,} tokens is longer than the model's context of {context:,}",
+            where=where,
+            hint="Shorten it, or take the row out",
+        )
 
 
 def _requests(question: Choices, reader: Reader) -> list[Request]:
