@@ -10,7 +10,7 @@ SOURCES := $(wildcard packages/*/src plugins/*/src)
 TEST := OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1 $(BIN)/pytest -n 2 -q
 
 .DEFAULT_GOAL := help
-.PHONY: help setup quickstart test test-all lint types docs wheels bench
+.PHONY: help setup quickstart test test-all lint types docs wheels bench bench-eval
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-11s %s\n", $$1, $$2}' Makefile
@@ -53,3 +53,6 @@ bench: setup ## measure beside the peer, on an idle machine, into benchmarks/RES
 	$(BIN)/python benchmarks/first_contact.py --write $(ARGS)
 	$(BIN)/python benchmarks/quantized_linear.py --write $(ARGS)
 	$(BIN)/python benchmarks/quantized_loading.py --write $(ARGS)
+
+bench-eval: setup ## the same for evaluation; it needs data (ARGS="--data-dir DIR": hellaswag and mmlu)
+	$(BIN)/python benchmarks/eval.py --write $(ARGS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -55,3 +56,39 @@ def test_loading_quantized_is_measured(tmp_path: Path) -> None:
     text = run("quantized_loading.py", tmp_path / "RESULTS.md")
     for name in ("bitsandbytes nf4", "bitsandbytes int8", "hqq int4"):
         assert re.search(rf"^\| {name} \| .* MiB \| .* MiB \| .* MiB \| \*\*", text, re.M)
+
+
+@pytest.mark.slow
+def test_evaluation_is_compared_with_the_reference(tmp_path: Path) -> None:
+    pytest.importorskip("lm_eval")
+    data = tmp_path / "data"
+    _write_rows(data / "hellaswag" / "validation.jsonl", [_hellaswag(n) for n in range(4)])
+    for subject in subjects():
+        for split, count in (("test", 3), ("dev", 5)):
+            _write_rows(data / "mmlu" / split / f"{subject}.jsonl", [_mmlu(subject, n) for n in range(count)])
+    text = run("eval.py", tmp_path / "work" / "RESULTS.md", "--data-dir", str(data))
+    for name in ("hellaswag, 0-shot", "mmlu, 0-shot", "mmlu, 5-shot"):
+        assert re.search(rf"^\| {name} \| \d+ \| .* s \| .* s \| \*\*.*×\*\* \| .*e-\d\d \|$", text, re.M)
+
+
+def subjects() -> list[str]:
+    from brahma.evaluation.harness.registry import registry
+
+    return [name.removeprefix("mmlu_") for name in registry().leaves("mmlu")]
+
+
+def _write_rows(path: Path, rows: list[dict[str, object]]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+
+def _hellaswag(number: int) -> dict[str, object]:
+    context = f"A boat with {number} sails leaves the harbour."
+    endings = ["The fog lifts.", "It sinks.", "A dog reads on.", "The soup is salted."]
+    parts = {"ctx_a": context, "ctx_b": "", "ctx": context, "activity_label": "Sailing"}
+    return {"ind": number, **parts, "endings": endings, "label": number % 4}
+
+
+def _mmlu(subject: str, number: int) -> dict[str, object]:
+    choices = [str(number + each) for each in range(4)]
+    return {"question": f"What is {number} and 1?", "choices": choices, "answer": 1, "subject": subject}

@@ -128,6 +128,16 @@ def test_a_shorter_context_cuts_as_hflm_does(pair: tuple[HFLM, BrahmaLM]) -> Non
     assert model.truncated > 1
 
 
+def test_tokens_that_are_split_at_two_places_have_the_answers_of_hflm_one_by_one(
+    pair: tuple[HFLM, BrahmaLM],
+) -> None:
+    theirs, model = pair
+    split = [("One two", " three four five"), ("One two three", " four 7")]
+    expected = [theirs.loglikelihood([each], disable_tqdm=True)[0] for each in asked(split)]
+    found = model.loglikelihood(asked(split))
+    assert [logprob for logprob, _ in found] == pytest.approx([each for each, _ in expected], abs=1e-4)
+
+
 def test_each_answer_is_handed_out(pair: tuple[HFLM, BrahmaLM]) -> None:
     _, model = pair
     came: list[tuple[str, Any, Any]] = []
