@@ -404,6 +404,8 @@ def brahma_augmenters() -> Iterable[AugmenterEntry]:  # type: ignore[empty-body]
 def brahma_tasks() -> Iterable[TaskEntry]:  # type: ignore[empty-body]
     """Tasks: named evaluations, chosen by `--tasks` and `Evaluator.evaluate([...])`.
 
+    They stand beside lm-eval's, and come before one of the same name.
+
     pyproject.toml:
 
         [project]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -103,7 +104,8 @@ def run(request: Request, *, as_json: bool) -> None:
     ]
     found = []
     for name, evaluator in zip(request.models, evaluators, strict=True):
-        measured = measure(name, evaluator, request)
+        with _saying_what_is_kept(request):
+            measured = measure(name, evaluator, request)
         found.append(measured)
         if not as_json:
             show(measured, with_name=len(evaluators) > 1)
@@ -117,6 +119,17 @@ def run(request: Request, *, as_json: bool) -> None:
     if request.output is not None:
         write_results(whole, request.output)
         click.echo(f"results: {request.output}", err=True)
+
+
+@contextmanager
+def _saying_what_is_kept(request: Request) -> Iterator[None]:
+    """After Ctrl-C: the work that was done is not lost."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        if request.tasks and not request.no_cache:
+            click.echo("\nthe responses so far are kept: the same command goes on", err=True)
+        raise
 
 
 def measure(name: str, evaluator: Evaluator, request: Request) -> Measured:
