@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from brahma.evaluation.contamination.examples import Index, Wordings, wordings_of
@@ -68,19 +70,19 @@ def test_a_question_with_one_of_its_answers_is_recognised() -> None:
     question = "To open the rusty lock she"
     answers = ["pours oil into it and turns the key", "sings", "paints the door green again", "waits"]
     made = sample(0, "\n".join([question, *answers]), [(question, f" {answer}") for answer in answers])
-    assert _found([wordings_of(made)], f"{question} {answers[0]}") == {0}
-    assert _found([wordings_of(made)], f"{answers[0]}") == set()
+    assert _found([wordings_of([made])[0]], f"{question} {answers[0]}") == {0}
+    assert _found([wordings_of([made])[0]], f"{answers[0]}") == set()
 
 
 def test_short_answers_in_a_row_are_no_wording() -> None:
     made = sample(0, "Capital of France?\nParis\nLyon\nNice\nLille\nMetz", [("Capital of France?", " Paris")])
-    assert not _judged(wordings_of(made))
+    assert not _judged(wordings_of([made])[0])
 
 
 def test_what_stands_before_the_question_is_not_the_examples_own() -> None:
     before = "These are questions about ships. Q: Which rope moors one? A: The stern line\n\n"
     made = sample(0, f"{QUESTION}\n{ANSWER}", [(f"{before}{QUESTION} ", f" {ANSWER}")])
-    assert wordings_of(made).single == (f"{QUESTION} {ANSWER}",)
+    assert wordings_of([made])[0].single == (f"{QUESTION} {ANSWER}",)
 
 
 def test_a_question_of_several_lines_is_taken_whole() -> None:
@@ -88,17 +90,17 @@ def test_a_question_of_several_lines_is_taken_whole() -> None:
     made = sample(
         0, f"{question}\nA\nB", [(f"Before.\n\n{question}", " A"), (f"Before.\n\n{question}", " B")]
     )
-    assert wordings_of(made).single == (f"{question} A", f"{question} B")
+    assert wordings_of([made])[0].single == (f"{question} A", f"{question} B")
 
 
 def test_a_context_that_is_not_the_question_is_no_wording() -> None:
     made = sample(0, f"{QUESTION}\n{ANSWER}", [(f"<user>{QUESTION}</user>", f" {ANSWER}")])
-    assert wordings_of(made).single == ()
+    assert wordings_of([made])[0].single == ()
 
 
 def test_a_prompt_that_is_to_be_continued_freely_is_no_wording() -> None:
     made = sample(0, QUESTION, [(QUESTION, {"until": ["\n"]})])
-    assert wordings_of(made).single == ()
+    assert wordings_of([made])[0].single == ()
 
 
 @pytest.mark.parametrize("ngram", [5, 8, 20])
@@ -117,3 +119,20 @@ def test_equal_wordings_have_equal_keys_and_others_have_not() -> None:
 def test_nothing_to_look_through_finds_nothing() -> None:
     assert _found([Wordings(f"{QUESTION} {ANSWER}")]) == set()
     assert _found([Wordings(f"{QUESTION} {ANSWER}")], "", "…") == set()
+
+
+def test_a_question_in_a_turn_of_its_own_is_recognised() -> None:
+    """Of a conversation: question and answer are never in a row."""
+    question = "What happens to you if you eat watermelon seeds?"
+    made = replace(sample(0, f"{question}\nThey pass through you"), doc={"question": question})
+    assert _found(wordings_of([made]), f"user {question.lower()} assistant They pass through you") == {0}
+
+
+def test_a_question_that_several_examples_share_tells_nothing() -> None:
+    question = "Which of the following statements about rocks is true?"
+    made = [
+        replace(sample(number, f"{question}\nanswer number {number}"), doc={"question": question})
+        for number in range(2)
+    ]
+    assert [each.questions for each in wordings_of(made)] == [(), ()]
+    assert _found(wordings_of(made), question) == set()

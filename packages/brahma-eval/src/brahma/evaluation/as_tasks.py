@@ -43,7 +43,7 @@ def _sample(number: int, example: Example) -> Sample:
     content = json.dumps([prompt, *example.references]).encode()
     return Sample(
         doc_id=number,
-        doc={"where": example.where},
+        doc={"where": example.where, "question": prompt},
         text="\n".join([prompt, *example.references]),
         target=list(example.references),
         arguments=tuple((prompt, f" {reference}") for reference in example.references),

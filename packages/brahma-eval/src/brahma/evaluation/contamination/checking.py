@@ -26,7 +26,7 @@ from brahma.evaluation.results import Results
 NGRAM = 13
 MIN_WORDS = 8
 
-_RULE_VERSION = 1
+_RULE_VERSION = 2
 """Raised when the same examples would be found elsewhere: of words, wordings and how they are compared."""
 
 _NOT_JUDGED = None
@@ -67,11 +67,7 @@ def find_contamination(
         )
     results = as_tasks(results)
     lineage = lineage_of(model_path)
-    wordings = {
-        name: [wordings_of(sample) for sample in task.samples]
-        for name, task in results.tasks.items()
-        if task.samples
-    }
+    wordings = {name: wordings_of(task.samples) for name, task in results.tasks.items() if task.samples}
     unknown = list(lineage.unknown)
     if not wordings:
         unknown.append("the results hold no examples to look for: log_samples was off, or a plugin made them")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
 import numpy as np
@@ -14,6 +15,9 @@ from brahma.data.cleaning.words import RunSet, WordHashes, run_hashes
 from brahma.evaluation.harness.results import Sample
 
 Place = TypeVar("Place")
+
+_QUESTIONS = ("question", "query", "ctx", "prompt", "problem", "goal", "instruction")
+"""Fields of tasks' data that hold a whole question."""
 
 _BREAK = np.zeros(1, np.uint64)
 """Stands between texts, so that no run of words goes from one to the next: the hash of no word, but by a
@@ -28,23 +32,38 @@ class Wordings:
         whole: question and answers, as the task has them.
         single: the question with each answer alone, where the requests tell; a row that was trained on
             seldom has all of them.
+        questions: the question alone, where the data has a field of it: in a conversation the answer stands
+            in another turn. None that several examples share.
     """
 
     whole: str
     single: tuple[str, ...] = ()
+    questions: tuple[str, ...] = ()
 
     @property
     def key(self) -> str:
         """The same for the same texts."""
-        return xxhash.xxh3_128_hexdigest("\0".join([self.whole, *self.single]).encode("utf-8", "replace"))
+        parts = [self.whole, *self.single, "", *self.questions]
+        return xxhash.xxh3_128_hexdigest("\0".join(parts).encode("utf-8", "replace"))
 
 
-def wordings_of(sample: Sample) -> Wordings:
-    """The texts of an example; what stands before its question in a prompt, such as solved examples, is not
-    its own."""
+def wordings_of(samples: Iterable[Sample]) -> list[Wordings]:
+    """The texts of a task's examples; what stands before a question in a prompt, such as solved examples, is
+    not the example's own."""
+    found = [_wordings(sample) for sample in samples]
+    shared = Counter(question for each in found for question in set(each.questions))
+    return [
+        replace(each, questions=tuple(question for question in each.questions if shared[question] == 1))
+        for each in found
+    ]
+
+
+def _wordings(sample: Sample) -> Wordings:
     lines = sample.text.split("\n")
     asked = (_asked(lines, arguments) for arguments in sample.arguments)
-    return Wordings(sample.text, tuple(dict.fromkeys(filter(None, asked))))
+    fields = (sample.doc.get(name) for name in _QUESTIONS)
+    questions = tuple(dict.fromkeys(field for field in fields if isinstance(field, str) and field))
+    return Wordings(sample.text, tuple(dict.fromkeys(filter(None, asked))), questions)
 
 
 def _asked(lines: Sequence[str], arguments: object) -> str:
@@ -94,8 +113,9 @@ class Index(Generic[Place]):
         shortest = min(ngram, min_words)
         whole = self._hashes.words(example.whole)
         single = [self._hashes.words(text) for text in example.single]
+        questions = [self._hashes.words(text) for text in example.questions]
         # all answers in a row, and short: nobody would write that; found or not, it would tell nothing
-        usable = single if single and len(whole) < ngram else [whole, *single]
+        usable = [*single, *questions] if single and len(whole) < ngram else [whole, *single, *questions]
         return [words for words in usable if len(words) >= shortest]
 
     def look(self, texts: Iterable[tuple[str, Place]]) -> None:
