@@ -49,6 +49,32 @@ def test_hugging_face_names_are_accepted(smallest: dict[str, Any]) -> None:
     assert (config.data.seq_length, config.run_name) == (64, "a")
 
 
+@pytest.mark.parametrize("section", ["training_config", "evaluation"])
+def test_the_names_of_early_stopping_are_accepted(smallest: dict[str, Any], section: str) -> None:
+    training = {"eval_strategy": "steps", "eval_steps": 5}
+    smallest["data_config"]["validation"] = 0.1
+    smallest["training_config"] = training
+    smallest[section] = smallest.get(section, {}) | {
+        "early_stopping_patience": 3,
+        "early_stopping_threshold": 0.01,
+        "metric_for_best_model": "eval_loss",
+        "greater_is_better": False,
+    }
+    evaluation = resolve_config(smallest).config.evaluation
+    assert (evaluation.patience, evaluation.min_delta) == (3, 0.01)
+    assert (evaluation.metric, evaluation.higher_is_better) == ("loss", False)
+
+
+def test_the_best_model_is_not_loaded_at_the_end_and_what_happens_instead_is_said(
+    smallest: dict[str, Any],
+) -> None:
+    smallest["training_config"] = {"load_best_model_at_end": True}
+    with pytest.raises(ConfigError) as caught:
+        resolve_config(smallest)
+    [problem] = caught.value.problems
+    assert str(problem.hint).startswith("the best checkpoint is kept in any case")
+
+
 def test_the_names_of_peft_and_of_bitsandbytes_are_accepted(smallest: dict[str, Any]) -> None:
     changes: dict[str, Any] = {
         "model_config": {"base_model": "a/b"},

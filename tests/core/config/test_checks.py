@@ -144,6 +144,7 @@ def merged(values: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
         ({"evaluation": {"task_limit": 5}}, "evaluation.task_limit", "is for tasks, and there are none"),
         ({"evaluation": {"data_dir": "/tmp"}}, "evaluation.data_dir", "is for tasks, and there are none"),
         ({"evaluation": {"tasks": "piqa, piqa"}}, "evaluation.tasks", '"piqa" stands twice'),
+        ({"evaluation": {"tasks": '["piqa'}}, "evaluation.tasks", '["piqa is no name of a task'),
         ({"evaluation": {"tasks": ","}}, "evaluation.tasks", "names no task"),
         (
             {"data_config": {"validation": 0.9}},

@@ -25,6 +25,17 @@ def test_files_folders_and_globs_that_are_there_are_accepted(tmp_path: Path) -> 
     check_files(load_config(path))
 
 
+def test_the_folder_of_the_tasks_data_has_to_be_there(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("one")
+    path = write(tmp_path, train="a.txt")
+    values = json.loads(path.read_text()) | {"evaluation": {"tasks": "hellaswag", "data_dir": "tasks"}}
+    path.write_text(json.dumps(values))
+    with pytest.raises(ConfigError) as caught:
+        check_files(load_config(path))
+    [problem] = caught.value.problems
+    assert problem.message.endswith(f"there is no such file or folder: {tmp_path}/tasks")
+
+
 def test_everything_that_is_not_there_is_named_with_its_line(tmp_path: Path) -> None:
     (tmp_path / "text.txt").write_text("one")
     train = ["txet.txt", "https://example.org/a.txt", "*.jsonl", "no/where.txt"]

@@ -202,6 +202,26 @@ def status(result: ImportedConfig, key: str) -> str:
             "epoch",
         ),
         ("axolotl", {"eval_steps": 20, "val_set_size": 0.1}, "training_config.evaluation_strategy", "steps"),
+        (
+            "axolotl",
+            {"early_stopping_patience": 3, "eval_steps": 20, "val_set_size": 0.1},
+            "evaluation.patience",
+            3,
+        ),
+        ("axolotl", {"early_stopping_patience": 3}, "evaluation.patience", None),  # it never evaluates
+        (
+            "llamafactory",
+            {"early_stopping_steps": 2, "eval_strategy": "epoch", "val_size": 0.1},
+            "evaluation.patience",
+            2,
+        ),
+        (
+            "trl",
+            {"metric_for_best_model": "eval_loss", "greater_is_better": False},
+            "evaluation.metric",
+            "loss",
+        ),
+        ("trl", {"metric_for_best_model": "accuracy"}, "evaluation.metric", None),
         ("axolotl", {"gradient_checkpointing": "offload"}, "training_config.gradient_checkpointing", True),
         ("axolotl", {"adapter": "lora", "lora_r": 4}, "lora_config.r", 4),
         (
@@ -287,6 +307,8 @@ def test_a_value_becomes(peer: str, keys: dict[str, Any], target: str, expected:
         ("axolotl", {"neftune_noise_alpha": 5}, "check"),
         ("axolotl", {"neftune_noise_alpha": None}, "empty"),
         ("axolotl", {"early_stopping_patience": 0}, "dropped"),
+        ("axolotl", {"metric_for_best_model": "accuracy"}, "check"),
+        ("trl", {"load_best_model_at_end": True}, "dropped"),
         ("axolotl", {"deepspeed": "z3.json"}, "check"),
         ("axolotl", {"plugins": ["axolotl.integrations.liger.LigerPlugin"]}, "dropped"),
         ("axolotl", {"plugins": ["axolotl.integrations.kd.KDPlugin"]}, "check"),

@@ -79,8 +79,8 @@ def test_clipping_that_is_off_or_slight_is_no_news(change: dict[str, float]) -> 
     assert said(falling(70), norm=20.0, total_steps=700, **change) == []
 
 
-def evaluated(evaluations: list[float], losses: list[float]) -> list[Notice]:
-    seen, found = convergence(), []
+def evaluated(evaluations: list[float], losses: list[float], **changes: Any) -> list[Notice]:
+    seen, found = convergence(**changes), []
     for step, (loss, train_loss) in enumerate(zip(evaluations, losses, strict=True), 1):
         for near in range(5):
             seen.logged(100 * step - near, train_loss, 0.5)
@@ -93,6 +93,11 @@ def test_overfitting_names_the_best_checkpoint_once() -> None:
     assert "risen from 2.5 at step 200 to 2.7" in notice.message
     assert "training loss fell from 2.4 to 1.6" in notice.message
     assert "checkpoint-200" in notice.hint
+
+
+def test_a_checkpoint_that_may_be_gone_is_not_recommended() -> None:
+    (notice,) = evaluated([3.0, 2.5, 2.6, 2.7, 2.8], [3.0, 2.4, 2.0, 1.6, 1.2], keeps_best=False)
+    assert notice.hint == "next time fewer epochs, more data, or a lower lr"
 
 
 def test_a_jump_of_the_evaluation_is_named_at_once() -> None:

@@ -52,6 +52,16 @@ def test_an_evaluation_has_a_line_of_its_own(display, stream):
     assert stream.getvalue().endswith("step 5/10  eval loss 3.300  perplexity 27.11  2.013 bits/byte\n")
 
 
+def test_the_figures_of_tasks_stand_beside_the_evaluation_or_alone(display, stream):
+    display.begin("run-1", 0, 10)
+    display.row({"step": 5, "eval/loss": 3.3, "eval/hellaswag/acc": 0.25, "eval/hellaswag/acc_norm": 0.2871})
+    display.row({"step": 6, "eval/gsm8k/exact_match,strict-match": 0.5})
+    assert stream.getvalue().splitlines()[-2:] == [
+        "step 5/10  eval loss 3.300  hellaswag acc 0.250  hellaswag acc_norm 0.287",
+        "step 6/10  gsm8k exact_match,strict-match 0.500",
+    ]
+
+
 def test_a_loss_that_is_no_number_is_shown_as_such(display, stream):
     display.begin("run-1", 0, 10)
     display.row({"step": 5, "train/loss": None, "nonfinite": {"train/loss": "nan"}})

@@ -85,6 +85,16 @@ def test_no_line_is_wider_than_the_surface_and_no_figure_is_cut(columns: int) ->
         assert figure in shown
 
 
+@pytest.mark.parametrize("columns", [38, 78, 198])
+def test_the_figures_of_tasks_are_shown_whole(columns: int) -> None:
+    paper, renderer, _ = trained(columns)
+    renderer.row({"step": 200, "eval/hellaswag/acc_norm": 0.2871, "eval/arc_easy/acc": 0.5})
+    lines = paper.lines()[1:]
+    assert max(map(len, lines)) <= columns
+    for figure in ("hellaswag acc_norm 0.287", "arc_easy acc 0.500"):
+        assert figure in "\n".join(lines)
+
+
 def test_a_figure_that_grows_shorter_does_not_move_those_beside_it() -> None:
     paper, renderer, _ = trained(198)
     before = paper.lines()[-1].index("MFU")

@@ -68,6 +68,12 @@ def test_the_report_names_the_bottleneck_and_what_to_set(phase: Phase, remedy: s
     assert remedy in advice
 
 
+def test_evaluations_that_run_tasks_are_made_shorter_by_fewer_examples() -> None:
+    seconds: dict[Phase, float] = {"forward_backward": 60.0, "evaluation": 40.0}
+    assert "or evaluation.task_limit" in report(seconds, tasks=True).advice()[0]
+    assert "a higher task_every" in report(seconds, tasks=True, eval_steps=None).advice()[0]
+
+
 def test_a_share_that_does_not_matter_is_not_named() -> None:
     seconds: dict[Phase, float] = {
         "forward_backward": 70.0,

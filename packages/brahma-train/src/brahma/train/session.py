@@ -105,6 +105,10 @@ class Session:
         packs = stepper.plan.packs
         self._computed = packs.ledger.inputs / int(packs.supervised.sum())  # for each supervised token
         self._buffers: dict[str, Tensor] = {}
+        self._whole: tuple[int, dict[str, float]] = (
+            0,
+            {},
+        )  # the last evaluation of all there is, and its step
         self._saved_step: int | None = progress.step or None
         self._last_row = (time.perf_counter(), progress.tokens)
         self._said = ""
@@ -145,6 +149,9 @@ class Session:
         ending = Ending("finished", self._selection.reason if self._stops_early else "")
         self._tell()
         self._display.end()
+        if ending.message:
+            self._display.note(ending.message)
+            _log.info("%s", ending.message)
         report = self._report(progress.tokens - started)
         self._display.note(str(report))
         _log.info("%s", report)
@@ -152,9 +159,6 @@ class Session:
             folder = self._directory.checkpoints / str(self.best_name())
             best = f"eval {self._selection.metric} {progress.best_value:.3f}"
             self._display.note(f"best checkpoint: {folder} ({best})")
-        if ending.message:
-            self._display.note(ending.message)
-            _log.info("%s", ending.message)
         return ending
 
     @property
@@ -234,13 +238,15 @@ class Session:
 
     def _evaluate(self) -> tuple[dict[str, float], bool]:
         """What is measured after this step, and whether it is the best so far."""
-        number = self._progress.evaluations + 1
-        if self._progress.step == self._plan.total_steps:
+        number, step = self._progress.evaluations + 1, self._progress.step
+        if step == self._plan.total_steps:
             found = self._measuring.whole()
             return found, self._selection.take(found)
         found = self._measuring.between_steps(number)
         improved = self._selection.take(found)
-        if self._stops_early and not self._measuring.is_whole(number):
+        if self._measuring.is_whole(number):
+            self._whole = (step, found)
+        elif self._stops_early:
             found |= self._measuring.whole()  # the last row of a run is of all data
         return found, improved
 
@@ -335,7 +341,7 @@ class Session:
         if self._interrupts.signal is not None:
             self._stop()
         with self._clock("evaluation"):
-            figures = self._measuring.whole()
+            figures = self._whole[1] if self._whole[0] == step else self._measuring.whole()
         noted = {**Run(self._directory).pauses, step: figures}
         write_json(self._directory.pauses, {str(step): noted[step] for step in sorted(noted)})
         ending = Ending("interrupted", f"paused at step {step}")
