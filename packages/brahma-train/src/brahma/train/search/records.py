@@ -28,6 +28,7 @@ class TrialRecord:
         stops: the steps from which processes went on that were killed on the way to the target.
         reason: why it was given up; empty where it was not.
         lost: tokens of a trial that was given up, past the last rung that it reached.
+        spent_by_all: tokens of all trials together when it reached each of its rungs.
     """
 
     number: int
@@ -41,6 +42,7 @@ class TrialRecord:
     stops: tuple[int, ...] = ()
     reason: str = ""
     lost: int = 0
+    spent_by_all: tuple[int, ...] = ()
 
     @property
     def status(self) -> Status:

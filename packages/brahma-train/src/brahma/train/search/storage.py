@@ -13,6 +13,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
 FOLDER = "searches"
+_LOOKS, _LOOK_SECONDS = 10, 0.05  # who asks whether a lock is held, holds it for that moment
 _VERSION = 1
 
 
@@ -233,8 +235,12 @@ class Study:
 
         with storage_errors(self.place):
             trial = self._trial_id(number)
-            if self._storage.get_trial(trial).state.is_finished():
+            stored = self._storage.get_trial(trial)
+            if stored.state.is_finished():
                 return
+            spent = stored.user_attrs.get("spent", [])
+            if len(spent) == rung:
+                self._storage.set_trial_user_attr(trial, "spent", [*spent, self._spent_with(number, rung)])
             self._storage.set_trial_intermediate_value(trial, rung, value)
             if last:
                 self._storage.set_trial_state_values(trial, TrialState.COMPLETE, [value])
@@ -261,6 +267,10 @@ class Study:
         self._id = None
         (self.folder / "search.json").unlink(missing_ok=True)
 
+    def _spent_with(self, number: int, rung: int) -> int:
+        """Tokens that all trials together were trained on when this one reached a rung."""
+        return sum(trial.tokens[rung] if trial.number == number else trial.spent for trial in self.trials())
+
     def _set(self, number: int, **attributes: Any) -> None:
         with storage_errors(self.place):
             trial = self._trial_id(number)
@@ -286,6 +296,7 @@ class Study:
             stops=tuple(known["stops"]),
             reason=known.get("reason", "") if trial.state == TrialState.FAIL else "",
             lost=known.get("lost", 0) if trial.state == TrialState.FAIL else 0,
+            spent_by_all=tuple(known.get("spent", ())),
         )
 
     @property
@@ -314,7 +325,7 @@ def _locked(path: Path, *, wait: bool) -> Iterator[IO[str]]:
         file = path.open("a+", encoding="ascii")
     with file:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+            _lock(file, wait=wait)
         except BlockingIOError as error:
             file.seek(0)
             raise RunError(
@@ -326,6 +337,17 @@ def _locked(path: Path, *, wait: bool) -> Iterator[IO[str]]:
         file.write(str(os.getpid()))
         file.flush()
         yield file
+
+
+def _lock(file: IO[str], *, wait: bool) -> None:
+    """Raises BlockingIOError where another process trains it: one that only looks is gone in no time."""
+    for attempt in range(_LOOKS):
+        try:
+            return fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        except BlockingIOError:
+            if attempt == _LOOKS - 1:
+                raise
+            time.sleep(_LOOK_SECONDS)
 
 
 def _is_locked(path: Path) -> bool:
