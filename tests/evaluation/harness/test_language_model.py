@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from brahma.evaluation.harness.language_model import BrahmaLM
 
-ARCHITECTURES = ("llama", "gpt2", "qwen2", "gemma2", "mistral", "mamba", "bloom")
+ARCHITECTURES = ("llama", "gpt2", "qwen2", "gemma2", "mistral", "mamba", "bloom", "falcon")
 SHOTS = "Question: Who jumps over the lazy dog? Answer: the fox.\n\n" * 2
 PAIRS = [
     *((f"{SHOTS}Question: Is it {n}?\nAnswer:", f" {letter}") for n in range(3) for letter in "ABCD"),

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from brahma.core.error_text import first_line
-from brahma.core.errors import DeviceError
+from brahma.core.errors import DeviceError, ModelError
 from brahma.core.model_files import is_adapter
 from brahma.core.progress import progress
 from brahma.evaluation.locate import locate_model
@@ -67,12 +67,19 @@ class LoadedModel:
         with progress("loading torch and transformers"):
             from brahma.core.models import load_model
 
-        return load_model(
+        load = partial(
+            load_model,
             source,
             dtype=dtype_called(self._dtype),
             device=device_called(self._device),
             trust_remote_code=self._trust_remote_code,
         )
+        try:
+            return load()
+        except ModelError as error:
+            if not isinstance(error.__cause__, KeyError):
+                raise
+        return load(attention="eager")  # its own: GPT-J and others know none but a list of theirs
 
     @cached_property
     def tokenizer(self) -> PreTrainedTokenizerBase:
