@@ -171,3 +171,17 @@ def test_it_is_json_and_fits_a_terminal() -> None:
     assert json.loads(json.dumps(comparison.to_dict()))["rows"][0]["verdict"] == "noise"
     assert max(map(len, comparison.lines(80))) <= 80
     assert "B − A" in str(comparison)
+
+
+def test_too_few_examples_are_noise_whatever_they_say() -> None:
+    """Four of four: chance does that once in eight times, and a normal curve would ask for no more of them."""
+    pair = [results(task("quiz", {"acc": values})) for values in ([0, 0, 0, 0], [1, 1, 1, 1])]
+    comparison = compare(*pair)
+    assert comparison.row("quiz", "acc").p_value == 0.125
+    assert comparison.row("quiz", "acc").verdict == "noise"
+    assert "needs " not in str(comparison).split("noise:")[0]
+
+
+def test_no_difference_has_no_sign() -> None:
+    pair = [results(task("quiz", {"acc": values})) for values in ([1, 0, 0], [0, 1, 0])]
+    assert "-0.0000" not in str(compare(*pair))

@@ -76,9 +76,9 @@ def paired(
     terms = np.concatenate([w / len(stratum) * stratum for stratum, w in zip(strata, weights, strict=True)])
     stderr = _standard_error(strata, weights)
     return Paired(
-        difference=sign * difference,
-        low=low if sign > 0 else -high,
-        high=high if sign > 0 else -low,
+        difference=sign * difference + 0.0,  # + 0.0: no -0
+        low=(low if sign > 0 else -high) + 0.0,
+        high=(high if sign > 0 else -low) + 0.0,
         stderr=stderr,
         p_value=_sign_flip(terms, resamples, generator),
         needed=_needed(difference, stderr, len(terms), confidence),

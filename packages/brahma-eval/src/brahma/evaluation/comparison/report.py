@@ -107,7 +107,7 @@ class Comparison:
         judged = [row for row in self.rows if row.verdict]
         if len(judged) > 1:
             error = f"{1 - self.confidence:.2g}"
-            yield f"verdicts: p < {error}, corrected for the {len(judged)} rows (Holm)"
+            yield f"verdicts: p < {error}, corrected for many rows (Holm); tasks inside groups apart"
         if any(row.is_noise for row in judged):
             yield (
                 "noise: chance alone makes such a difference too often; needs: examples that would show it "
@@ -133,12 +133,16 @@ def _table(
 
 
 def _cells(row: Difference) -> list[str]:
-    interval = "–" if row.interval is None else " … ".join(f"{end:+.4f}" for end in row.interval)
+    interval = "–" if row.interval is None else " … ".join(map(_signed, row.interval))
     values = [f"{value:.4f}" for value in (row.first_value, row.second_value)]
-    return [row.task, row.figure, *values, f"{row.difference:+.4f}", interval, _said(row)]
+    return [row.task, row.figure, *values, _signed(row.difference), interval, _said(row)]
+
+
+def _signed(value: float) -> str:
+    return f"{round(value, 4) + 0.0:+.4f}"  # + 0.0: no -0.0000
 
 
 def _said(row: Difference) -> str:
-    if row.is_noise and row.examples_needed:
+    if row.is_noise and (row.examples_needed or 0) > row.examples:
         return f"noise; needs {row.examples_needed:,}"
     return row.verdict or "–"
