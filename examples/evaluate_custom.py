@@ -26,6 +26,13 @@ def main(model: str) -> None:
     from_rows = evaluator.evaluate_custom(rows)
     print(f"rows:  loss {from_rows['loss']:.3f}   {from_rows['tokens']} tokens scored")
 
+    answers = evaluator.evaluate_custom(rows, metrics=["exact_match", "f1"], max_new_tokens=12)
+    print(f"said:  exact match {answers['exact_match']:.2f}   F1 {answers['f1']:.2f}")
+
+    choices = ["the keeper", "the miller"]
+    exam = [{"question": "Who lights the lamp?", "choices": choices, "answer": "the keeper"}]
+    print(f"chose: accuracy {evaluator.evaluate_custom(exam)['acc']:.2f}")
+
     text = generate(evaluator.model, evaluator.tokenizer, "The harbour", max_new_tokens=20, seed=1)
     print(f"wrote: {text!r}")
 

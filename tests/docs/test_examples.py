@@ -62,6 +62,8 @@ def test_evaluate_custom_measures_and_writes(
     run_script(monkeypatch, "evaluate_custom.py", str(base.directory))
     out = capsys.readouterr().out
     assert "bits per byte" in out
+    assert "said:  exact match" in out
+    assert "chose: accuracy" in out
     assert "wrote:" in out
 
 
