@@ -174,7 +174,7 @@ def test_it_is_json_and_fits_a_terminal() -> None:
 
 
 def test_too_few_examples_are_noise_whatever_they_say() -> None:
-    """Four of four: chance does that once in eight times, and a normal curve would ask for no more of them."""
+    """Four of four: chance does that once in eight times; a normal curve would ask for no more of them."""
     pair = [results(task("quiz", {"acc": values})) for values in ([0, 0, 0, 0], [1, 1, 1, 1])]
     comparison = compare(*pair)
     assert comparison.row("quiz", "acc").p_value == 0.125

@@ -175,15 +175,22 @@ def test_prompts_of_conversations_count(tmp_path: Path) -> None:
 
 def test_an_adapter_has_seen_its_own_rows_and_those_of_a_base_that_is_a_run(tmp_path: Path) -> None:
     base = train(tmp_path / "base", data=_rows(tmp_path / "base.jsonl", (2, 3)), seq_length=128, **WHOLE)
-    data = _rows(tmp_path / "own.jsonl", (11, 28))
-    run = Trainer(
-        str(base.last), data, output_dir=tmp_path, run_name="adapter", lora_config={"r": 2},
-        seq_length=128, batch_size=2, epochs=1, threads=1, trackers=[], workers=1,
-    ).fit()  # fmt: skip
+    run = _adapter(base.last, tmp_path, "first", (11, 28))
     contamination = find_contamination(_examination(), run.last)
-    assert [each.run for each in contamination.seen] == ["adapter", "run"]
+    assert [each.run for each in contamination.seen] == ["first", "run"]
     assert _found(contamination) == {2, 3, 11, 28}
     assert not contamination.unknown
+    further = _adapter(base.last, tmp_path, "second", (19,), adapter=str(run.last))
+    contamination = find_contamination(_examination(), further.last)
+    assert [each.run for each in contamination.seen] == ["second", "run", "first"]
+    assert _found(contamination) == {2, 3, 11, 19, 28}
+
+
+def _adapter(base: Path, folder: Path, name: str, planted: Iterable[int], **lora: Any) -> Run:
+    return Trainer(
+        str(base), _rows(folder / f"{name}.jsonl", planted), output_dir=folder, run_name=name,
+        lora_config=lora or {"r": 2}, seq_length=128, batch_size=2, epochs=1, threads=1, trackers=[], workers=1,
+    ).fit()  # fmt: skip
 
 
 def test_what_a_foreign_base_was_trained_on_is_not_known(tmp_path: Path) -> None:
