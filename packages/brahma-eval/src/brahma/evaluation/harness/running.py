@@ -46,9 +46,11 @@ def run_tasks(evaluator: Evaluator, names: Sequence[str], options: TaskOptions) 
         from brahma.evaluation.harness.asking import asking
         from brahma.evaluation.harness.document import complete
         from brahma.evaluation.harness.loading import load_tasks
+        from brahma.evaluation.harness.prompts_once import templates_compiled_once
         from brahma.evaluation.harness.translation import group_results, task_results
 
         stack.enter_context(quiet_libraries())
+        stack.enter_context(templates_compiled_once())
         chat = _chat(evaluator, options)
         loaded = load_tasks(
             names,
