@@ -13,13 +13,14 @@ from brahma.core.checkpoints import MANIFEST
 from brahma.core.errors import RunError
 from brahma.core.runs import RunDirectory, iter_metrics
 from brahma.core.runs.files import writable
-from brahma.evaluation.harness.results import TaskResults
+from brahma.evaluation.harness.results import TaskResult, TaskResults, leaves
 
 
 def record(results: TaskResults, model_path: str | Path) -> Path | None:
     """Add the figures to `metrics.jsonl`, at the checkpoint's step, as `eval/<task>/<figure>`.
 
-    Where not all examples were scored, `eval/limit` says how many of each task. Nothing is added twice.
+    Of a group the means alone: MMLU has 57 tasks. Where not all examples were scored, `eval/limit` says how
+    many of each task. Nothing is added twice.
 
     Args:
         model_path: where the model lies.
@@ -36,7 +37,7 @@ def record(results: TaskResults, model_path: str | Path) -> Path | None:
     run, step = place
     figures = {
         f"eval/{name}/{figure}": each.value
-        for name, found in {**results.tasks, **results.groups}.items()
+        for name, found in _without_members(results).items()
         for figure, each in found.figures.items()
         if math.isfinite(each.value)
     }
@@ -49,6 +50,13 @@ def record(results: TaskResults, model_path: str | Path) -> Path | None:
         if not any(_same(row, each) for each in rows):
             _append(run.metrics, row)
     return run.metrics
+
+
+def _without_members(results: TaskResults) -> dict[str, TaskResult]:
+    """Groups with figures of their own, and the tasks that are in none."""
+    subtasks = results.document.get("group_subtasks", {})
+    members = {task for group in results.groups for task in leaves(subtasks, group)}
+    return {**{name: task for name, task in results.tasks.items() if name not in members}, **results.groups}
 
 
 def _place(folder: Path) -> tuple[RunDirectory, int] | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -121,3 +121,11 @@ class TaskResults(Mapping[str, Mapping[str, float]]):
 
     def __len__(self) -> int:
         return len({*self.groups, *self.tasks})
+
+
+def leaves(subtasks: Mapping[str, Sequence[str]], name: str) -> Iterator[str]:
+    """The tasks below a group, through groups in groups; of a task, itself."""
+    if name not in subtasks:
+        yield name
+    for child in subtasks.get(name, ()):
+        yield from leaves(subtasks, child)

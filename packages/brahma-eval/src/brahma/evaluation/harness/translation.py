@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from brahma.evaluation.harness.plain import plain
-from brahma.evaluation.harness.results import Figure, Sample, TaskResult
+from brahma.evaluation.harness.results import Figure, Sample, TaskResult, leaves
 
 _NO_FIGURES = ("name", "alias", "sample_len", "sample_count", "samples")
 _WITHOUT_NAME = "none"
@@ -67,14 +67,6 @@ def _directed(name: str, figure: Figure, members: Sequence[TaskResult]) -> Figur
     """Better where its tasks' figures are, if these agree: lm-eval forgets groups of groups."""
     ways = {each.figures[name].higher_is_better for each in members if name in each.figures}
     return replace(figure, higher_is_better=ways.pop() if len(ways) == 1 else None)
-
-
-def leaves(subtasks: Mapping[str, Sequence[str]], name: str) -> Iterator[str]:
-    """The tasks below a group, through groups in groups; of a task, itself."""
-    if name not in subtasks:
-        yield name
-    for child in subtasks.get(name, ()):
-        yield from leaves(subtasks, child)
 
 
 def _figures(document: Mapping[str, Any], name: str) -> dict[str, Figure]:
