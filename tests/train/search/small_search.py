@@ -30,6 +30,7 @@ BASE: dict[str, Any] = {
 
 def base(output_dir: Path, search: dict[str, Any] | None = None, **training: Any) -> dict[str, Any]:
     """The base configuration, with rows beside the output."""
+    output_dir.mkdir(parents=True, exist_ok=True)
     rows = output_dir / "rows.jsonl"
     if not rows.exists():
         write_rows(rows)

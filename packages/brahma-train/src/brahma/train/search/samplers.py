@@ -53,7 +53,6 @@ def tpe(seed: int, options: TPEOptions) -> BaseSampler:
         n_startup_trials=options.startup_trials,
         n_ei_candidates=options.candidates,
         multivariate=options.multivariate,
-        warn_independent_sampling=False,
         seed=_fitting(seed),
     )
 
