@@ -187,10 +187,9 @@ def test_an_adapter_has_seen_its_own_rows_and_those_of_a_base_that_is_a_run(tmp_
 
 
 def _adapter(base: Path, folder: Path, name: str, planted: Iterable[int], **lora: Any) -> Run:
-    return Trainer(
-        str(base), _rows(folder / f"{name}.jsonl", planted), output_dir=folder, run_name=name,
-        lora_config=lora or {"r": 2}, seq_length=128, batch_size=2, epochs=1, threads=1, trackers=[], workers=1,
-    ).fit()  # fmt: skip
+    options: dict[str, Any] = {"seq_length": 128, "batch_size": 2, "epochs": 1, "threads": 1, "workers": 1}
+    options |= {"trackers": [], "lora_config": lora or {"r": 2}, "run_name": name, "output_dir": folder}
+    return Trainer(str(base), _rows(folder / f"{name}.jsonl", planted), **options).fit()
 
 
 def test_what_a_foreign_base_was_trained_on_is_not_known(tmp_path: Path) -> None:
