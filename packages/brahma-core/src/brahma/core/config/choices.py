@@ -16,6 +16,7 @@ KINDS: Mapping[KeyPath, str] = {
     ("training_config", "backend"): "backend",
     ("training_config", "trackers"): "tracker",
     ("quantization", "quantizer"): "quantizer",
+    ("search", "sampler"): "sampler",
 }
 """The keys that take a name, or names, and the kind of entry that each chooses."""
 
@@ -50,6 +51,8 @@ def check_choices(resolved: ResolvedConfig) -> None:
     ]
     if quantization is not None:
         chosen.append(("quantizer", quantization.quantizer, "quantization.quantizer"))
+    if resolved.config.search is not None:
+        chosen.append(("sampler", resolved.config.search.sampler, "search.sampler"))
     for kind, choice, key in chosen:
         where = place_of(resolved, key)
         auto = next((each for each in AUTO if (each.kind, each.name) == (kind, choice.name)), None)

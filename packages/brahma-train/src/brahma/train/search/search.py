@@ -17,7 +17,6 @@ from brahma.core.config import ResolvedConfig, SearchSection, diff, load_config
 from brahma.core.config.choices import check_choices
 from brahma.core.config.files import check_files
 from brahma.core.errors import EXIT_TERMINATED, BrahmaError, ConfigError, ModelError, RunError, TrainingError
-from brahma.core.plugins import get_plugins
 from brahma.core.runs import Run, RunDirectory
 from brahma.core.spec import ModelSpec
 from brahma.data.packs import Packs
@@ -86,8 +85,6 @@ class Search:
         check_choices(self._base)
         self._parameters = asked_parameters(optimize, self._config)
         self._measure = Measure(self._section, self._config)
-        chosen = self._section.sampler
-        get_plugins().options(get_plugins().find("sampler", chosen.name, "search.sampler"), chosen)
         stem = self._base.source.stem if self._base.source is not None else "search"
         self.name = self._section.name or stem
         self._folder = Path(self._config.output_dir).absolute() / FOLDER / self.name
@@ -247,6 +244,7 @@ class Search:
     def _begun(self) -> events.SearchBegun:
         return events.SearchBegun(
             name=self.name,
+            folder=self._folder,
             space={name: str(span) for name, span in self._space.ranges.items()},
             metric=self._measure.name,
             higher_is_better=self._measure.higher_is_better,
