@@ -30,6 +30,18 @@ task: [hellaswag, truthfulqa_mc1]
 aggregate_metric_list: [{metric: acc}]
 metadata: {version: 7}
 """
+FAILING = """
+task: failing
+dataset_path: json
+dataset_kwargs: {{data_files: {{test: {file}}}}}
+output_type: multiple_choice
+test_split: test
+doc_to_text: "{{{{question}}}}"
+doc_to_target: 0
+doc_to_choice: ["yes", "no"]
+process_results: !function mine.judge
+metric_list: [{{metric: acc}}]
+"""
 LONG = {**HELLASWAG, "ctx": "A man sits on a quay and waits. " * 40, "ctx_a": "A man sits. " * 60}
 
 
@@ -274,6 +286,24 @@ def test_a_chat_template_that_is_not_there_is_told(evaluator: Evaluator, data: P
 def test_numbers_out_of_range_are_refused(evaluator: Evaluator, options: dict[str, Any]) -> None:
     with pytest.raises(ConfigError, match=next(iter(options))):
         evaluator.evaluate("hellaswag", **options)
+
+
+def test_a_task_that_fails_by_itself_is_no_bug_of_ours(
+    evaluator: Evaluator, data: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "own.yaml").write_text(FAILING.format(file=data / "gsm8k" / "test.jsonl"))
+    (tmp_path / "mine.py").write_text("def judge(doc, results):\n    return {'acc': doc['nothing']}\n")
+    with pytest.raises(ConfigError, match="failing") as raised:
+        evaluator.evaluate("failing", include_path=tmp_path, cache=False)
+    assert raised.value.why == "KeyError: 'nothing'"
+
+
+def test_a_model_that_fails_is_not_called_a_tasks_mistake(
+    evaluator: Evaluator, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    del evaluator.model.model.layers  # nothing a user could do
+    with pytest.raises(AttributeError):
+        evaluator.evaluate("hellaswag", data_dir=data, cache=False)
 
 
 def test_no_task_at_all_is_refused(evaluator: Evaluator) -> None:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from traceback import walk_tb
 from typing import TYPE_CHECKING, Any
 
+from brahma.core.error_text import first_line
+from brahma.core.errors import BrahmaError, ConfigError
 from brahma.core.extras import needs
 from brahma.core.progress import progress
 from brahma.evaluation.harness.options import TaskOptions
@@ -62,17 +65,18 @@ def run_tasks(evaluator: Evaluator, names: Sequence[str], options: TaskOptions) 
         )
         model = stack.enter_context(asking(evaluator, options, chat))
         stack.enter_context(one_process())
-        document = lm_eval.evaluator.evaluate(
-            model,
-            loaded.task_dict,
-            limit=options.limit,
-            bootstrap_iters=BOOTSTRAPS,
-            log_samples=True,
-            system_instruction=options.system_instruction,
-            apply_chat_template=chat is not None,
-            fewshot_as_multiturn=chat is not None,
-            confirm_run_unsafe_code=loaded.runs_code,
-        )
+        with _naming_a_tasks_mistakes(names):
+            document = lm_eval.evaluator.evaluate(
+                model,
+                loaded.task_dict,
+                limit=options.limit,
+                bootstrap_iters=BOOTSTRAPS,
+                log_samples=True,
+                system_instruction=options.system_instruction,
+                apply_chat_template=chat is not None,
+                fewshot_as_multiturn=chat is not None,
+                confirm_run_unsafe_code=loaded.runs_code,
+            )
         found = task_results(document, loaded.tasks, with_samples=options.log_samples)
         effort = _effort(model, time.monotonic() - began)
         return TaskResults(
@@ -91,6 +95,29 @@ def _chat(evaluator: Evaluator, options: TaskOptions) -> HarnessChat | None:
     if not options.chat_template:
         return None
     return HarnessChat(evaluator.tokenizer, options.chat_template, where=str(evaluator.model_path))
+
+
+@contextmanager
+def _naming_a_tasks_mistakes(names: Sequence[str]) -> Iterator[None]:
+    """What a task's own code raises is no bug of ours.
+
+    Raises:
+        ConfigError: in its place.
+    """
+    try:
+        yield
+    except BrahmaError:
+        raise
+    except Exception as error:
+        modules = {frame.f_globals.get("__name__", "") for frame, _ in walk_tb(error.__traceback__)}
+        if any(module.startswith("brahma.") for module in modules - {__name__}):
+            raise  # the model answered, and failed
+        raise ConfigError(
+            "lm-eval cannot run this task" if len(names) == 1 else "lm-eval cannot run one of these tasks",
+            where=", ".join(names),
+            why=f"{type(error).__name__}: {first_line(error)}",
+            hint="Mend the task if it is yours, else leave it out; BRAHMA_DEBUG=1 shows what lm-eval says",
+        ) from error
 
 
 def _kept_fewshot(tasks: Mapping[str, Any], options: TaskOptions) -> list[str]:
