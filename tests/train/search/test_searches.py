@@ -71,7 +71,7 @@ def test_trials_of_all_batch_sizes_see_as_many_tokens_at_a_rung(
     whole: tuple[SearchResult, list[events.Event], Path],
 ) -> None:
     result = whole[0]
-    sizes = {trial.params["batch_size"]: trial for trial in result.trials}
+    sizes = {int(trial.params["batch_size"] or 0): trial for trial in result.trials}
     assert len(sizes) > 1
     assert {size: trial.steps[-1] for size, trial in sizes.items()} == {
         s: {1: 18, 2: 9, 4: 4}[s] for s in sizes
@@ -328,3 +328,19 @@ def test_a_search_of_several_processes_for_one_trial_is_refused(
     monkeypatch.setenv("WORLD_SIZE", "2")
     with pytest.raises(ConfigError, match="one process"):
         search(tmp_path)
+
+
+def test_a_study_that_is_kept_elsewhere_is_not_begun_again(
+    whole: tuple[SearchResult, list[events.Event], Path],
+) -> None:
+    with pytest.raises(RunError, match="searches something else") as caught:
+        searched(whole[2], **SPACE, storage=f"sqlite:///{whole[2]}/other.db")
+    assert "it is kept in journal" in str(caught.value)
+
+
+def test_runs_of_others_are_not_gone_on_with(tmp_path: Path) -> None:
+    run = tmp_path / "runs" / "study-trial-0"
+    run.mkdir(parents=True)
+    with pytest.raises(RunError, match="there is a run called study-trial-0 already"):
+        searched(tmp_path)
+    assert list(run.iterdir()) == []

@@ -9,10 +9,11 @@ import pytest
 
 from brahma.core.errors import MissingDependencyError, RunError
 from brahma.train.search.journal import open_storage
+from brahma.train.search.parameters import Value
 from brahma.train.search.ranges import Numbers, Values
 from brahma.train.search.storage import Definition, NewTrial, Study, differences
 
-PARAMS = {"lr": 1e-3, "name": "a", "flag": True, "none": None}
+PARAMS: dict[str, Value] = {"lr": 1e-3, "name": "a", "flag": True, "none": None}
 
 
 def definition(**changes: Any) -> Definition:

@@ -42,8 +42,8 @@ def open_storage(place: str, folder: Path) -> BaseStorage:
             path.parent.mkdir(parents=True, exist_ok=True)
             return JournalStorage(_journal(path))
     with (
-        needs("the driver of that database", f"the storage {_public(place)}"),
-        storage_errors(_public(place)),
+        needs("the driver of that database", f"the storage {public(place)}"),
+        storage_errors(public(place)),
     ):
         waiting = {"connect_args": {"timeout": _BUSY_SECONDS}} if place.startswith("sqlite") else {}
         return RDBStorage(place, engine_kwargs=waiting)
@@ -66,7 +66,7 @@ def storage_errors(place: str) -> Iterator[None]:
         ) from error
 
 
-def _public(url: str) -> str:
+def public(url: str) -> str:
     """The URL without a password."""
     scheme, _, rest = url.partition("://")
     login, at, place = rest.rpartition("@")
