@@ -92,3 +92,11 @@ def _hellaswag(number: int) -> dict[str, object]:
 def _mmlu(subject: str, number: int) -> dict[str, object]:
     choices = [str(number + each) for each in range(4)]
     return {"question": f"What is {number} and 1?", "choices": choices, "answer": 1, "subject": subject}
+
+
+@pytest.mark.slow
+def test_a_search_is_counted_in_tokens(tmp_path: Path) -> None:
+    text = run("search.py", tmp_path / "RESULTS.md")
+    for way in ("each trial to its end", "halving, each rung from the first step", "halving, on from the"):
+        assert re.search(rf"^\| {way}.* \| [\d,]+ \| \d\.\d\d \| \d\.\d{{4}} \|$", text, re.M)
+    assert [path.name for path in tmp_path.iterdir()] == ["RESULTS.md"]
