@@ -22,7 +22,7 @@ _JOURNEY = {
     "First steps": ("quickstart", "init", "doctor"),
     "Prepare": ("data", "tokenizer", "config"),
     "Train": ("train", "runs"),
-    "Use the model": ("chat", "generate", "merge"),
+    "Use the model": ("evaluate", "chat", "generate", "merge"),
     "Installation": ("plugins", "completion"),
 }
 """Commands in the order in which people need them; those of other plugins stand below, by name."""
