@@ -62,8 +62,8 @@ def test_groups_in_groups_have_the_tasks_of_both() -> None:
     assert members(nested, "nothing") == ()
 
 
-def test_each_group_stands_before_what_is_in_it() -> None:
+def test_each_group_stands_before_what_is_in_it_in_the_order_of_asking() -> None:
     tasks = (task("x", {"acc": [1]}), task("a", {"acc": [1]}), task("b", {"acc": [0]}))
     made = results(*tasks, groups={"some": ["a"], "all": ["a", "b"]})
     nested = replace(made, document={"group_subtasks": {"some": ["a"], "all": ["some", "b"]}})
-    assert outline(nested) == ("all", "some", "a", "b", "x")
+    assert outline(nested) == ("x", "all", "some", "a", "b")

@@ -287,3 +287,24 @@ def test_the_report_is_json_and_fits_a_terminal(whole_run: Run) -> None:
     told = json.loads(json.dumps(contamination.to_dict()))
     assert told["tasks"]["quiz"]["examples"] == {"clean": 25, "contaminated": 5, "unjudged": 0}
     assert max(map(len, contamination.lines(80))) <= 80
+
+
+def test_where_nothing_was_seen_one_line_says_so(whole_run: Run) -> None:
+    one = task("one", {"acc": [1, 0]}, texts=[_item(4), "2 + 2 = 4"], figures={"perplexity": 17.0})
+    two = task("two", {"acc": [1]}, texts=[_item(5)])
+    contamination = find_contamination(results(one, two, groups={"both": ["two", "one"]}), whole_run.last)
+    (line,) = contamination.lines()
+    assert line.startswith(
+        "contamination: nothing seen of 2 examples (1 more too short to be judged): no 13 words in a row"
+    )
+    assert contamination.to_dict()["tasks"]["both"]["clean"]["acc"]["value"] == 1
+
+
+def test_only_tasks_with_seen_examples_have_rows(whole_run: Run) -> None:
+    tasks = [task(name, {"acc": [1, 0]}, texts=[_item(n), _item(n + 1)]) for name, n in (("a", 3), ("b", 5))]
+    made = results(*tasks, task("c", {"acc": [1]}, texts=[_item(8)]), groups={"all": ["a", "b"]})
+    contamination = find_contamination(made, whole_run.last)
+    lines = list(contamination.lines())
+    assert [line.split()[0] for line in lines[3:5]] == ["all", "a"]
+    assert lines[5] == "nothing seen of 2 other tasks, 3 examples"
+    assert set(contamination.to_dict()["tasks"]) == {"all", "a", "b", "c"}

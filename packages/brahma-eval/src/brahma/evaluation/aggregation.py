@@ -74,12 +74,25 @@ def members(results: TaskResults, group: str) -> tuple[str, ...]:
 
 
 def outline(results: TaskResults) -> tuple[str, ...]:
-    """Every group and task once: each group, what is in it, then the next."""
+    """Every group and task once, in the order of asking: each group, what is in it, then the next."""
     children: Mapping[str, Sequence[str]] = results.document.get("group_subtasks", {})
     inside = {child for of_group in children.values() for child in of_group}
-    roots = [name for name in (*children, *results.groups, *results.tasks) if name not in inside]
+    roots = [*outermost(results), *(name for name in results.groups if name not in inside)]
     found = dict.fromkeys(name for root in roots for name in _below(results, root))
     return tuple(name for name in found if name in results.groups or name in results.tasks)
+
+
+def outermost(results: TaskResults) -> tuple[str, ...]:
+    """What holds all others with each task, in the order of asking: a group, or the task itself."""
+    children: Mapping[str, Sequence[str]] = results.document.get("group_subtasks", {})
+    above = {child: group for group, of_group in children.items() for child in of_group}
+    return tuple(dict.fromkeys(_highest(name, above) for name in results.tasks))
+
+
+def _highest(name: str, above: Mapping[str, str]) -> str:
+    while name in above:
+        name = above[name]
+    return name
 
 
 def _below(results: TaskResults, name: str) -> Iterator[str]:

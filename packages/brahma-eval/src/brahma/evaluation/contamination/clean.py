@@ -74,7 +74,7 @@ def _clean_group(results: TaskResults, name: str, tasks: Mapping[str, CleanTask]
         all_figures=dict(of_group.figures),
         figures=figures,
         left_out=tuple(left_out),
-        found=(),
+        is_group=True,
     )
 
 

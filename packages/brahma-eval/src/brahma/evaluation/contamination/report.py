@@ -54,6 +54,7 @@ class CleanTask:
         figures: on the clean ones; empty where there are none.
         left_out: figures that are no mean over examples, and so cannot be made of some of them.
         found: each contaminated example, of tasks.
+        is_group: whether it holds other tasks, so that its examples are theirs.
     """
 
     name: str
@@ -64,6 +65,7 @@ class CleanTask:
     figures: Mapping[str, Figure]
     left_out: tuple[str, ...] = ()
     found: tuple[Found, ...] = ()
+    is_group: bool = False
 
 
 @dataclass(frozen=True, repr=False)
@@ -100,35 +102,54 @@ class Contamination:
         }
 
     def lines(self, columns: int | None = None) -> Iterator[str]:
-        """As text.
+        """As text; the figures of tasks that the model had seen examples of, `to_dict` has those of all.
 
         Args:
             columns: the width of the terminal; None where nothing has to fit.
         """
         for told in self._told():
             yield from [told] if columns is None else folded(told, columns)
-        rows = [row for task in self.tasks.values() for row in _rows(task)]
+        rows = [row for task in self._touched for row in _rows(task)]
         if rows:
             yield ""
             yield from _table(rows, columns)
         for told in self._notes():
             yield from [told] if columns is None else folded(told, columns)
 
+    @property
+    def _touched(self) -> list[CleanTask]:
+        """Tasks and groups with examples that were seen; the figures of all others are as they were."""
+        return [task for task in self.tasks.values() if task.contaminated]
+
     def _told(self) -> Iterator[str]:
+        touched = self._touched
+        words = f"{self.ngram} words in a row in common with"
+        first = f"contamination: {words}" if touched else f"contamination: {self._nothing()}: no {words}"
+        further = f"and, which it began from: {words}" if touched else "nor, in what it began from, with"
         for number, each in enumerate(self.seen):
-            began = "contamination: " if number == 0 else "and, which it began from: "
             yield (
-                f"{began}{self.ngram} words in a row in common with the {each.rows:,} rows "
-                f"({each.tokens:,} tokens) that run {each.run} had trained on by step {each.step:,}"
+                f"{further if number else first} the {each.rows:,} rows ({each.tokens:,} tokens) "
+                f"that run {each.run} had trained on by step {each.step:,}"
             )
         for unknown in self.unknown:
             yield f"contamination: {unknown}"
 
+    def _nothing(self) -> str:
+        """Of how many examples none was seen."""
+        tasks = [task for task in self.tasks.values() if not task.is_group]
+        short = sum(task.unjudged for task in tasks)
+        besides = f" ({short:,} more too short to be judged)" if short else ""
+        return f"nothing seen of {_counted(sum(task.clean for task in tasks), 'example')}{besides}"
+
     def _notes(self) -> Iterator[str]:
-        tasks = self.tasks.values()
-        if any(task.unjudged for task in tasks):
+        touched = self._touched
+        others = [task for task in self.tasks.values() if not task.contaminated and not task.is_group]
+        if touched and others:
+            examples = _counted(sum(map(_examples, others)), "example")
+            yield f"nothing seen of {_counted(len(others), 'other task')}, {examples}"
+        if any(task.unjudged for task in touched):
             yield f"short: no wording of {self.min_words} words, so neither clean nor seen"
-        for task in tasks:
+        for task in touched:
             if task.found:
                 listed = ", ".join(f"{each.doc_id} ({_from_here(each)})" for each in task.found[:_LISTED])
                 more = f" and {len(task.found) - _LISTED:,} more" if len(task.found) > _LISTED else ""
@@ -146,6 +167,10 @@ class Contamination:
 
 def _examples(task: CleanTask) -> int:
     return task.clean + task.contaminated + task.unjudged
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
 def _from_here(found: Found) -> str:

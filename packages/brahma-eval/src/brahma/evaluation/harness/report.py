@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from brahma.core.layout import folded
 from brahma.core.sizes import duration
+from brahma.evaluation.aggregation import outermost
 from brahma.evaluation.harness.results import Figure, TaskResult, TaskResults
 
 _INDENT = "  "
@@ -78,16 +79,8 @@ def summary(results: TaskResults) -> Iterator[str]:
 
 def _entries(results: TaskResults) -> Iterator[_Entry]:
     subtasks: Mapping[str, Sequence[str]] = results.document.get("group_subtasks", {})
-    above = {child: group for group, children in subtasks.items() for child in children}
-    for name in dict.fromkeys(_outermost(name, above) for name in results.tasks):
+    for name in outermost(results):
         yield from _with_children(results, name, subtasks, depth=0)
-
-
-def _outermost(name: str, above: Mapping[str, str]) -> str:
-    """The group that holds all others with this task; without any, the task."""
-    while name in above:
-        name = above[name]
-    return name
 
 
 def _with_children(
