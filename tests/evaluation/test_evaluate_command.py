@@ -141,6 +141,8 @@ def test_mistakes_are_named_with_what_to_do(
         (("--model", model_folder, "--tasks", "helaswag"), ("no task is called 'helaswag'", '"hellaswag"')),
         (("--model", model_folder, "--tasks", ","), ("no task is named", "--list-tasks")),
         (("--model", checkpoint, "--tasks", "hellaswag"), ("the checkpoint is damaged", "model.safetensors")),
+        ((*fine, "--model", "anothr"), ("anothr: there is no such model",)),  # before the first is measured
+        ((*fine[:4], "--data-dir", "nope"), ("nope: there is no such data directory",)),
         ((*fine[:4], "--data-dir", home / "cache"), ("hellaswag", "place", "validation.jsonl")),
         ((*fine, "--limit", 0), ("'--limit'", "x>=1")),
         ((*fine, "--batch-size", "many"), ("'many' is neither auto nor a number above 0",)),

@@ -67,4 +67,4 @@ def test_a_device_and_a_dtype_that_are_none_are_named(model_folder: Path) -> Non
     with pytest.raises(DeviceError, match="'warp'"):
         _ = Generator(model_folder, device="warp").model
     with pytest.raises(DeviceError, match="'float8'"):
-        _ = Generator(model_folder, dtype="float8").model
+        Generator(model_folder, dtype="float8")  # nothing is loaded to tell

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 
+_DTYPES = ("float32", "bfloat16", "float16")
+
+
 class LoadedModel:
     """A model by name, and its tokenizer; nothing is loaded before it is used.
 
@@ -32,6 +35,7 @@ class LoadedModel:
 
     Raises:
         ModelError: there is no such model.
+        DeviceError: `dtype` is none of these.
     """
 
     def __init__(
@@ -42,6 +46,7 @@ class LoadedModel:
         dtype: str | None = None,
         trust_remote_code: bool = False,
     ) -> None:
+        _check_dtype(dtype)
         self.model_path = locate_model(model_path)
         self._device = device
         self._dtype = dtype
@@ -137,14 +142,17 @@ class LoadedModel:
         return reachable_source(self.model_path)
 
 
+def _check_dtype(name: str | None) -> None:
+    if name is not None and name not in _DTYPES:
+        raise DeviceError(f"unknown dtype {name!r}", hint=f"There are: {', '.join(_DTYPES)}")
+
+
 def dtype_called(name: str | None) -> torch.dtype | None:
     """Raises DeviceError for a name that is none."""
     import torch
 
-    names = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
-    if name is not None and name not in names:
-        raise DeviceError(f"unknown dtype {name!r}", hint=f"There are: {', '.join(names)}")
-    return names[name] if name else None
+    _check_dtype(name)
+    return {each: getattr(torch, each) for each in _DTYPES}[name] if name else None
 
 
 def device_called(name: str) -> torch.device:

@@ -102,6 +102,8 @@ def run(request: Request, *, as_json: bool) -> None:
         )
         for name in request.models
     ]
+    for evaluator in evaluators:
+        _ = evaluator.source  # a misspelt name may be a hub id: asked now, not after hours of the first
     found = []
     for name, evaluator in zip(request.models, evaluators, strict=True):
         with _saying_what_is_kept(request):

@@ -12,6 +12,7 @@ from brahma.core.error_text import first_line
 from brahma.core.errors import BrahmaError, ConfigError
 from brahma.core.extras import needs
 from brahma.core.progress import progress
+from brahma.evaluation.harness.local.folders import existing
 from brahma.evaluation.harness.options import TaskOptions
 from brahma.evaluation.harness.quiet import one_process, own_random_numbers, quiet_libraries
 from brahma.evaluation.harness.registry import find_tasks
@@ -42,6 +43,8 @@ def run_tasks(evaluator: Evaluator, names: Sequence[str], options: TaskOptions) 
     """
     began = time.monotonic()
     find_tasks(names, include_path=options.include_path)  # a misspelt name is told at once
+    if options.data_dir is not None:
+        existing(options.data_dir)
     with ExitStack() as stack:
         stack.enter_context(own_random_numbers(*options.seeds[:3]))  # imports draw some, too
         with progress("loading lm-eval"), needs("brahma-eval[tasks]", "evaluating named tasks"):

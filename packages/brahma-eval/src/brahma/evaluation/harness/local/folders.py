@@ -45,6 +45,21 @@ class Folder:
         return found
 
 
+def existing(path: str | Path) -> Path:
+    """The user's folder of data sets, absolute.
+
+    Raises:
+        DataError: it is not there.
+    """
+    folder = Path(path).expanduser().resolve()
+    if not folder.is_dir():
+        raise DataError(
+            "there is no such data directory", where=str(path),
+            hint="give the folder with a folder for each data set: DIR/hellaswag/validation.jsonl, …",
+        )  # fmt: skip
+    return folder
+
+
 class DataDirectory:
     """The user's folder of data sets.
 
@@ -57,12 +72,7 @@ class DataDirectory:
     """
 
     def __init__(self, path: Path, is_known: Callable[[str], bool]) -> None:
-        self.path = path.expanduser().resolve()
-        if not self.path.is_dir():
-            raise DataError(
-                "there is no such data directory", where=str(path),
-                hint="give the folder with a folder for each data set: DIR/hellaswag/validation.jsonl, …",
-            )  # fmt: skip
+        self.path = existing(path)
         self._is_known = is_known
         self._folders: dict[tuple[str, ...], Folder | None] = {}
 
