@@ -171,7 +171,7 @@ def train_brahma(folder: Path, *, quantized: bool) -> Measurement:
 
 def train_trl(folder: Path, *, quantized: bool) -> Measurement:
     """TRL's SFTTrainer with peft, the base in bf16, its own collator, loop and losses."""
-    import datasets  # type: ignore[import-untyped]
+    import datasets
     import torch
     import transformers
     from peft import LoraConfig

@@ -21,7 +21,7 @@ with (
 
 from brahma.train.monitor.clock import PHASES, Phase, TimeAccount
 from brahma.train.monitor.convergence import Convergence, check_amount, check_schedule
-from brahma.train.monitor.display import Display, Renderer, open_display
+from brahma.train.monitor.display import Display, Renderer, open_display, shown_by
 from brahma.train.monitor.logging import open_run_log
 from brahma.train.monitor.metrics import METRICS, SUPERSEDED, MetricsWriter, last_step, rewind
 from brahma.train.monitor.report import Circumstances, TimeReport
@@ -59,4 +59,5 @@ __all__ = [
     "open_display",
     "open_run_log",
     "rewind",
+    "shown_by",
 ]

@@ -78,10 +78,29 @@ def open_display(stream: TextIO | None = None) -> Iterator[Display]:
     """The display that fits `stream` (standard error by default); afterwards the terminal is as it was.
 
     Live in a terminal and in a notebook. Plain lines without either, in CI, with `TERM=dumb`, and where the
-    terminal cannot show Unicode.
+    terminal cannot show Unicode. In a block of `shown_by`: what that says.
     """
+    if _hosts:
+        yield Display(_hosts[-1])
+        return
     with showing(_renderer(sys.stderr if stream is None else stream)) as screen:
         yield Display(screen)
+
+
+_hosts: list[Safely] = []
+
+
+@contextmanager
+def shown_by(renderer: Renderer) -> Iterator[Safely]:
+    """The trainings of this block, and other long work, are shown by this renderer, which is closed after it:
+    who trains many models shows them as parts of one work.
+    """
+    with showing(renderer) as screen:
+        _hosts.append(screen)
+        try:
+            yield screen
+        finally:
+            _hosts.remove(screen)
 
 
 def _renderer(stream: TextIO) -> Renderer:

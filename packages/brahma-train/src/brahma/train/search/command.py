@@ -44,20 +44,20 @@ def search(path: str, optimize: str | None, overrides: tuple[str, ...], **given:
     The last line on standard output is the path of the best configuration.
     """
     from brahma.core.config import load_config
-    from brahma.train.search.plain import PlainObserver, outcome
+    from brahma.train.search.outcome import outcome
     from brahma.train.search.search import Search
 
     asked = [f"search.{key}={_written(value)}" for key, value in given.items() if value is not None]
     resolved = load_config(path, (*overrides, *asked))
     names = None if optimize is None else [name.strip() for name in optimize.split(",") if name.strip()]
-    observer = PlainObserver(lambda line: click.echo(line, err=True))
+    found = Search(resolved, optimize=names)
     try:
-        result = Search(resolved, optimize=names, observer=observer).run()
+        result = found.run()
     except (KeyboardInterrupt, SystemExit):
-        click.echo("the same command goes on with the search", err=True)
+        again = f"the same command goes on; `brahma searches show {found.name}` shows what was found"
+        click.echo(f"search {found.name} is paused: {again}", err=True)
         raise
-    section = resolved.config.search
-    for line in outcome(result, section.metric if section is not None else "loss"):
+    for line in outcome(result, found.study):
         click.echo(line, err=True)
     click.echo(str(result.file))
 

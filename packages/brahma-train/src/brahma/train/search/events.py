@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from brahma.train.search.parameters import Value
 
@@ -18,9 +19,11 @@ class SearchBegun:
         rungs: shares of a trial's length at which trials are compared, in words.
         trials, max_tokens: how many there will be, and of how many tokens together.
         known: trials that are stored already.
+        folder: of the study.
     """
 
     name: str
+    folder: Path
     space: Mapping[str, str]
     metric: str
     higher_is_better: bool

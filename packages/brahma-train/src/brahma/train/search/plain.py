@@ -2,29 +2,34 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
+from time import monotonic
+from typing import Any, TextIO
 
+from brahma.core.pace import Outcome, Pace, Work
+from brahma.core.progress import PlainScreen
+from brahma.train.monitor.formatting import figures
 from brahma.train.search import events
-from brahma.train.search.parameters import Value
-from brahma.train.search.results import SearchResult
+from brahma.train.search.table import in_words
+
+_LINE_EVERY = 60.0  # seconds between two lines of a trial in training
 
 
-class PlainObserver:
-    """Says each thing that happens in a line.
+class EventLines:
+    """What is said of each thing that happens.
 
-    Args:
-        say: writes a line.
+    Attributes:
+        name: of the study; empty before it is told.
+        trials: that there will be.
     """
 
-    def __init__(self, say: Callable[[str], None]) -> None:
-        self._say = say
+    def __init__(self) -> None:
+        self.name = ""
+        self.trials = 0
         self._metric = ""
 
-    def __call__(self, event: events.Event) -> None:
-        for line in self._lines(event):
-            self._say(line)
-
-    def _lines(self, event: events.Event) -> list[str]:
+    def __call__(self, event: events.Event) -> list[str]:
         match event:
             case events.SearchBegun():
                 return self._begun(event)
@@ -51,7 +56,7 @@ class PlainObserver:
                 return [f"all values of the space were tried, in {trials} trials"]
 
     def _begun(self, event: events.SearchBegun) -> list[str]:
-        self._metric = event.metric
+        self.name, self.trials, self._metric = event.name, event.trials, event.metric
         way = "highest" if event.higher_is_better else "lowest"
         budget = "" if event.max_tokens is None else f", {event.max_tokens:,} tokens at most"
         known = f"; {event.known} are stored already" if event.known else ""
@@ -62,29 +67,81 @@ class PlainObserver:
         ]
 
 
-def in_words(params: Mapping[str, Value]) -> str:
-    """`lr 0.00031, batch_size 8`."""
-    return ", ".join(
-        f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}"
-        for name, value in params.items()
-    )
+class Heard:
+    """What of a trial's own notes is said in a search: its log has all of them.
+
+    Each warning once, whatever its numbers are, as twenty trials would give it twenty times; and that a
+    request to stop was heard.
+    """
+
+    def __init__(self) -> None:
+        self._said: set[str] = set()
+
+    def __call__(self, text: str, *, warning: bool) -> list[str]:
+        if not warning:
+            return [text] if text.startswith(("SIGINT ", "SIGTERM ")) else []
+        kind = re.sub(r"\(.*?\)|[\d.,e+-]+", "", text)
+        if kind in self._said:
+            return []
+        self._said.add(kind)
+        return [text]
 
 
-def outcome(result: SearchResult, metric: str) -> list[str]:
-    """What a search came to, in lines."""
-    best, first = result.best, result.trials[0]
-    step = f"step {best.steps[best.rung]}" + ("" if best.status == "finished" else f" of {best.steps[-1]}")
-    lines = [f"best: trial {best.number}, {metric} {result.value:.5g} at {step}: {in_words(best.params)}"]
-    if first.values and first.number != best.number:
-        rung = min(best.rung, first.rung)
-        lines.append(
-            f"trial 0, {in_words(first.params)}, had {first.values[rung]:.5g} where the best had "
-            f"{best.values[rung]:.5g}"
-        )
-    lines.append(
-        f"{result.tokens:,} tokens in {len(result.trials)} trials; {result.tokens_anew:,} if those that go "
-        f"on began anew; {result.tokens_in_full:,} if each were trained to its end"
-    )
-    if result.checkpoint is not None:
-        lines.append(f"best checkpoint: {result.checkpoint}")
-    return lines
+class PlainSearch(PlainScreen):
+    """A line for each thing that happens, and now and then one of a trial that is trained long."""
+
+    def __init__(self, stream: TextIO, now: Callable[[], float] = monotonic) -> None:
+        super().__init__(stream, now)
+        self._lines = EventLines()
+        self._heard = Heard()
+        self._begun = False
+        self._trial = ""
+        self._pace: Pace | None = None
+        self._until = 0
+        self._next_line = 0.0
+
+    def tell(self, event: events.Event) -> None:
+        """Something has happened in the search."""
+        for line in self._lines(event):
+            self.say(line)
+        match event:
+            case events.SearchBegun():
+                self._begun = True
+            case events.TrialStarted(number, _, _, step) | events.Promoted(number, _, _, step):
+                self._trial, self._until = f"trial {number}", step
+            case events.TrialResumed(number, _, _, _):
+                self._trial, self._until = f"trial {number}", 0
+
+    def task_ends(self, work: Work, outcome: Outcome) -> None:
+        if not self._begun or outcome == "failed":
+            super().task_ends(work, outcome)
+        else:
+            self._spoke.pop(id(work), None)
+
+    def begin(self, run: str, step: int, total: int) -> None:
+        self._pace, self._next_line = None, self._now() + _LINE_EVERY
+        self._until = self._until or total
+
+    def step(self, step: int) -> None:
+        self._pace = self._pace or Pace(step, self._now)
+        self._pace.move(step)
+
+    def row(self, row: Mapping[str, Any]) -> None:
+        shown = figures(row)
+        if "loss" not in shown or self._now() < self._next_line:
+            return
+        self._next_line = self._now() + _LINE_EVERY
+        left = self._pace.left(self._until) if self._pace is not None else ""
+        rate = [shown["rate"]] if "rate" in shown else []
+        step = f"{self._trial}: step {row['step']:,}, loss {shown['loss']}"
+        self.say("  ".join([step, *rate, *([left] if left else [])]))
+
+    def saved(self, checkpoint: str, best: str | None) -> None:
+        pass  # checkpoints are those of a trial
+
+    def end(self) -> None:
+        pass  # of a trial's training, which the search tells itself
+
+    def note(self, text: str, *, warning: bool) -> None:
+        for line in self._heard(text, warning=warning):
+            self.say(f"warning: {line}" if warning else line)

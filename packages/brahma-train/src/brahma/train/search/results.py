@@ -6,18 +6,25 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from brahma.core.config import ResolvedConfig
+from brahma.core.config import Config, ResolvedConfig, load_config
 from brahma.core.config.writing import save_config
 from brahma.core.errors import BrahmaError, RunError
+from brahma.core.extras import needs
 from brahma.core.runs import Run
+from brahma.train.search.opening import given_document, put
 from brahma.train.search.parameters import Value
 from brahma.train.search.records import TrialRecord
 from brahma.train.search.space import Space
+from brahma.train.search.table import in_words
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class SearchResult:
     """What a search came to.
 
@@ -34,6 +41,75 @@ class SearchResult:
     best: TrialRecord
     trials: tuple[TrialRecord, ...]
     checkpoint: Path | None
+
+    @property
+    def best_config(self) -> Config:
+        """The best configuration, checked.
+
+        Raises:
+            ConfigError: the file is not there any more, or was changed.
+        """
+        return load_config(self.file).config
+
+    @property
+    def best_run(self) -> Run:
+        """The run of the best trial; its checkpoint is `checkpoint`."""
+        return Run(self.file.parent.parent.parent / "runs" / self.best.run)
+
+    @property
+    def pictures(self) -> tuple[Path, ...]:
+        """`history.png`, `importance.png` and `parameters.png`, those that there are."""
+        from brahma.train.search.pictures import picture_paths
+
+        return tuple(path for path in picture_paths(self.file.parent) if path.exists())
+
+    def plot(self, path: str | Path | None = None) -> Figure:
+        """Draw how the search went; a notebook shows what is returned.
+
+        Args:
+            path: where to save it too; the ending chooses the format: png, svg, pdf, …
+
+        Raises:
+            RunError: the format is unknown, or `path` cannot be written.
+            MissingDependencyError: matplotlib is not installed.
+        """
+        from brahma.core.plot import save_figure
+        from brahma.train.search.pictures import plot_history
+        from brahma.train.search.storage import Study
+
+        definition = Study(self.file.parent).definition
+        assert definition is not None
+        figure = plot_history(self.name, self.trials, definition)
+        if path is not None:
+            save_figure(figure, Path(path))
+        return figure
+
+    def to_pandas(self) -> pd.DataFrame:
+        """A row for each trial, by number: its values, how far it got, what it came to, and why it failed.
+
+        Raises:
+            MissingDependencyError: pandas is not installed.
+        """
+        with needs("brahma-core[pandas]", "a table of trials"):
+            import pandas as pd
+        rows = [
+            {
+                "status": trial.status,
+                **trial.params,
+                "step": trial.steps[trial.rung] if trial.values else 0,
+                "total_steps": trial.steps[-1],
+                "value": trial.value,
+                "tokens": trial.spent,
+                "run": trial.run,
+                "reason": trial.reason,
+            }
+            for trial in self.trials
+        ]
+        return pd.DataFrame(rows, index=pd.RangeIndex(len(rows), name="trial"))
+
+    def __repr__(self) -> str:
+        best = f"best trial {self.best.number} with {self.value:.5g}: {in_words(self.params)}"
+        return f"<SearchResult {self.name!r}: {len(self.trials)} trials, {best}, in {str(self.file)!r}>"
 
     @property
     def params(self) -> Mapping[str, Value]:
@@ -69,15 +145,14 @@ def write_best(path: Path, base: ResolvedConfig, space: Space, best: TrialRecord
         ConfigError: it cannot be written.
     """
     trial = space.document(best.params)
-    document: dict[str, Any] = {}
-    for key, value, _ in base.given():
-        if not key.startswith("search.") and key not in ("run_name", "search"):
-            _put(document, key, value)
+    document = given_document(base)
+    for key in ("search", "run_name"):
+        document.pop(key, None)
     changed = [*space.paths.values()]
     if base.config.training.max_steps is not None:
         changed.append("training_config.max_steps")
     for key in changed:
-        _put(document, key, _value_at(trial, key))
+        put(document, key, _value_at(trial, key))
     document.setdefault("output_dir", base.config.output_dir)
     save_config(json.dumps(document, indent=2, ensure_ascii=False) + "\n", path)
 
@@ -127,13 +202,3 @@ def _value_at(document: Mapping[str, Any], key: str) -> Any:
     for part in key.split("."):
         value = value[part]
     return value
-
-
-def _put(document: dict[str, Any], key: str, value: Any) -> None:
-    *around, last = key.split(".")
-    for part in around:
-        inner = document.get(part)
-        if not isinstance(inner, dict):
-            document[part] = inner = {}
-        document = inner
-    document[last] = value

@@ -7,13 +7,13 @@ import shutil
 import signal
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
-from brahma.core.config import ResolvedConfig, SearchSection, diff, load_config
+from brahma.core.config import ResolvedConfig, SearchSection, diff
 from brahma.core.config.choices import check_choices
 from brahma.core.config.files import check_files
 from brahma.core.errors import EXIT_TERMINATED, BrahmaError, ConfigError, ModelError, RunError, TrainingError
@@ -23,10 +23,14 @@ from brahma.data.packs import Packs
 from brahma.train.pinned import FREE
 from brahma.train.search import events
 from brahma.train.search.circumstances import circumstances
+from brahma.train.search.display import open_search_display
 from brahma.train.search.history import Sampler
+from brahma.train.search.journal import public
 from brahma.train.search.lengths import plan_of, tokens_until
 from brahma.train.search.measure import Measure
+from brahma.train.search.opening import SearchOptions, open_base
 from brahma.train.search.parameters import Key, Value
+from brahma.train.search.pictures import try_to_draw
 from brahma.train.search.records import TrialRecord, best_trial
 from brahma.train.search.results import SearchResult, result_of, write_best
 from brahma.train.search.rungs import (
@@ -62,8 +66,9 @@ class Search:
 
     Args:
         config: the base configuration, or its file; its `search` section says what is varied.
+        options: keys of that section, in place of what stands there.
         optimize: names of what is varied; None: all of `search.parameters`.
-        observer: is told what happens.
+        observer: is told what happens, beside the display.
 
     Raises:
         ConfigError: with what is wrong in the configuration.
@@ -71,15 +76,17 @@ class Search:
 
     def __init__(
         self,
-        config: ResolvedConfig | str | Path,
+        config: ResolvedConfig | Mapping[str, Any] | str | Path,
         *,
         optimize: Sequence[str] | None = None,
         observer: events.Observer | None = None,
+        **options: Unpack[SearchOptions],
     ) -> None:
-        self._base = config if isinstance(config, ResolvedConfig) else load_config(config)
+        self._base = open_base(config, options)
         self._config = self._base.config
         self._section = self._config.search or SearchSection()
-        self._tell: events.Observer = observer or (lambda event: None)
+        self._observer = observer
+        self._show: events.Observer = lambda event: None
         _refuse_several_processes()
         check_files(self._base)
         check_choices(self._base)
@@ -102,14 +109,22 @@ class Search:
             BrahmaError: what is wrong with the data, the model or the machine.
             KeyboardInterrupt, SystemExit: it was asked to stop; a checkpoint is written.
         """
-        with _terminating():
+        with _terminating(), open_search_display() as shown:
+            self._show = shown
             with self.study.deciding():
                 self._open()
             self._tell(self._begun())
             while (task := self._next_task()) is not None:
                 with task[1]:
                     self._train(task[0])
-            return self._result()
+            result = self._result()
+            try_to_draw(self.study)
+            return result
+
+    def _tell(self, event: events.Event) -> None:
+        self._show(event)
+        if self._observer is not None:
+            self._observer(event)
 
     def _open(self) -> None:
         """Make the study, or join it; prepare the data once for all trials."""
@@ -163,7 +178,17 @@ class Search:
         )
 
     def _stored(self) -> Definition | None:
-        """What the study of this name searches. One that has come to nothing yet makes room for another."""
+        """What the study of this name searches. One that has come to nothing yet makes room for another.
+
+        Raises:
+            RunError: the study of this name is kept elsewhere.
+        """
+        if (self._folder / "search.json").exists():
+            kept = Study(self._folder).place
+            if kept != self.study.place:
+                raise _other_study(
+                    self.study, [f"it is kept in {public(kept)}; now {public(self.study.place)}"]
+                )
         stored, trials = self.study.definition, self.study.trials()
         if stored is None:
             return None
@@ -318,6 +343,12 @@ class Search:
             return None
         number = len(trials)
         run = f"{self.name}-trial-{number}"
+        if (self._runs / run).exists():
+            raise RunError(
+                f"there is a run called {run} already, and it is not of this search",
+                where=str(self._runs / run),
+                hint=f"search under another name: --name; or delete it: brahma runs delete {run}",
+            )
         try:
             config = self._space.configuration(values, run)
             check_choices(config)

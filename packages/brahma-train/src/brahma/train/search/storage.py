@@ -343,7 +343,8 @@ def _lock(file: IO[str], *, wait: bool) -> None:
     """Raises BlockingIOError where another process trains it: one that only looks is gone in no time."""
     for attempt in range(_LOOKS):
         try:
-            return fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+            fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+            break
         except BlockingIOError:
             if attempt == _LOOKS - 1:
                 raise
