@@ -22,7 +22,8 @@ def _found(result: SearchResult, definition: Definition) -> Iterator[str]:
     best, given = result.best, given_trial(result.trials, definition)
     step = f"step {best.steps[best.rung]:,}"
     step += "" if best.status == "finished" else f" of {best.steps[-1]:,}"
-    yield f"best: trial {best.number}, {definition.metric} {result.value:.5g} at {step}: {in_words(best.params)}"
+    values = in_words(best.params)
+    yield f"best: trial {best.number}, {definition.metric} {result.value:.5g} at {step}: {values}"
     if given is None or not given.values:
         return
     if given.number == best.number:
