@@ -118,4 +118,4 @@ def test_a_missing_template_is_told_before_any_task_is_looked_for(
     own.chat_template = None
     evaluator = Evaluator.from_model(AutoModelForCausalLM.from_pretrained(model_folder), own)
     with pytest.raises(TemplateError, match="has no chat template"):
-        evaluator.evaluate(["hellaswag"], chat_template=True, data_dir=tmp_path / "nothing here", cache=False)
+        evaluator.evaluate(["hellaswag"], chat_template=True, data_dir=tmp_path, cache=False)  # no data there

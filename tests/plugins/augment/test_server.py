@@ -7,6 +7,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,8 @@ class Fake(ThreadingHTTPServer):
         self.keys: set[str | None] = set()
         self.times: list[float] = []
         self.running = self.most = 0
+        self.counting = threading.Lock()
+        self.together = threading.Barrier(3, timeout=20)
         self.models = ["small"]
 
     @property
@@ -50,15 +53,8 @@ class Handler(BaseHTTPRequestHandler):
         self._send(200, json.dumps({"data": [{"id": name} for name in self.server.models]}))
 
     def do_POST(self) -> None:
-        server = self.server
-        server.running += 1
-        server.most = max(server.most, server.running)
-        try:
+        with suppress(BrokenPipeError):
             self._answer(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-        except BrokenPipeError:
-            pass
-        finally:
-            server.running -= 1
 
     def _answer(self, body: dict[str, Any]) -> None:
         text = body["messages"][-1]["content"]
@@ -86,9 +82,20 @@ class Handler(BaseHTTPRequestHandler):
             return self._send(200, '{"choices": [{"mess')
         if "LONG" in text:
             return self._reply("and so on and", "length")
-        if "PAUSE" in text:
-            time.sleep(0.2)
+        if "TOGETHER" in text:
+            self._meet()
         return self._reply(text.replace("fast", "rapid"), "stop")
+
+    def _meet(self) -> None:
+        """Go on when three are here; the count ends before the answer, which lets the next one come."""
+        server = self.server
+        with server.counting:
+            server.running += 1
+            server.most = max(server.most, server.running)
+        server.together.wait()
+        time.sleep(0.1)  # for a fourth, were it allowed
+        with server.counting:
+            server.running -= 1
 
     def _reply(self, text: str, why: str) -> None:
         self._send(200, json.dumps({"choices": [{"message": {"content": text}, "finish_reason": why}]}))
@@ -130,7 +137,8 @@ def test_answers_come_in_the_order_of_the_questions(server: Fake) -> None:
 
 
 def test_requests_run_beside_each_other_and_no_more_than_allowed(server: Fake) -> None:
-    variants(server, [f"PAUSE {number}" for number in range(9)], concurrency=3)
+    passages = [f"TOGETHER {number}" for number in range(9)]
+    assert variants(server, passages, concurrency=3) == [[text] for text in passages]
     assert server.most == 3
 
 
