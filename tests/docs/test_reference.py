@@ -42,6 +42,7 @@ PRIVATE_ERRORS = {
     "DuplicateKeyError",
     "FormatError",
     "NotConvertibleError",
+    "TrialFailedError",
     "WouldLoseError",
 }
 """Exceptions that never reach a user."""

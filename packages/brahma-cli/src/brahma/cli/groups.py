@@ -21,7 +21,7 @@ _GROUPS = {
 _JOURNEY = {
     "First steps": ("quickstart", "init", "doctor"),
     "Prepare": ("data", "tokenizer", "config"),
-    "Train": ("train", "runs"),
+    "Train": ("train", "runs", "search", "searches"),
     "Use the model": ("evaluate", "chat", "generate", "merge"),
     "Installation": ("plugins", "completion"),
 }
