@@ -9,6 +9,7 @@ import pytest
 from brahma.core.errors import DataError
 from brahma.evaluation.as_tasks import as_tasks
 from brahma.evaluation.comparison import compare
+from brahma.evaluation.custom.judging import Failure
 from brahma.evaluation.results import Example, Results
 from tests.evaluation.task_results import results, task
 
@@ -49,6 +50,12 @@ def test_a_conversation_is_its_turns() -> None:
     first = replace(_results([1.0]).examples[0], prompt=turns)
     made = as_tasks(replace(_results([1.0]), examples=(first,))).tasks["data"]
     assert made.samples[0].text == "Be brief.\nWhere?\nright"
+
+
+def test_examples_that_a_score_failed_on_are_counted_once() -> None:
+    failed = replace(_results([1.0, 0.0, 1.0]), failures=(Failure("rows.jsonl:2", "ValueError: no"),))
+    made = as_tasks(failed).tasks["data"]
+    assert (made.examples, made.of_examples, len(made.samples)) == (3, 3, 3)
 
 
 def test_results_without_examples_are_refused() -> None:

@@ -34,7 +34,7 @@ def as_tasks(results: TaskResults | Results) -> TaskResults:
         for name, value in results.metrics.items()
     }
     samples = tuple(_sample(number, example) for number, example in enumerate(results.examples))
-    task = TaskResult(NAME, "", 0, count, count + len(results.failures), figures, samples)
+    task = TaskResult(NAME, "", 0, count, count, figures, samples)  # those that a score failed on among them
     return TaskResults({NAME: task})
 
 
