@@ -175,6 +175,26 @@ def test_a_base_that_changed_is_refused_at_a_resume(base: Path, tmp_path: Path) 
     assert str(own) in str(caught.value.why)
 
 
+@pytest.mark.parametrize("lora", [LORA, None], ids=["lora", "all-weights"])
+def test_a_base_that_computes_otherwise_now_is_refused_at_a_resume(
+    lora: Any, base: Path, tmp_path: Path
+) -> None:
+    own = Path(shutil.copytree(base, tmp_path / "base"))
+    given: dict[str, Any] = {"lora": lora, "tokenizer": {"new_tokens": ["<tide>"]}}
+    with pytest.MonkeyPatch.context() as patch:
+        signal_at_step(patch, 3, signal.SIGINT)
+        with pytest.raises(KeyboardInterrupt):
+            adapter_run(own, tmp_path, **given)
+    config = json.loads((own / "config.json").read_text())
+    (own / "config.json").write_text(json.dumps(config | {"rms_norm_eps": 1e-3, "use_cache": False}))
+    with pytest.raises(ResumeError, match="has changed") as caught:
+        adapter_run(own, tmp_path, resume="auto", **given)
+    assert "checkpoint-3" in str(caught.value.where)
+    assert f"in {own / 'config.json'}, rms_norm_eps was 1e-06, is 0.001" in str(caught.value.why)
+    (own / "config.json").write_text(json.dumps(config | {"use_cache": False}))
+    assert adapter_run(own, tmp_path, resume="auto", **given).status == "finished"
+
+
 def test_memory_is_not_taken_for_a_base_that_is_an_adapter(base: Path, tmp_path: Path) -> None:
     run = adapter_run(base, tmp_path, **STILL)
     with pytest.raises(ModelError, match="the base model is an adapter") as caught:

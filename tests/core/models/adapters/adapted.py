@@ -16,11 +16,12 @@ from brahma.core.models import PACKED, load_model
 from brahma.core.models.adapters import (
     Adapter,
     AdapterRecord,
-    StackedAdapter,
     attach,
     read_record,
+    stacked,
     write_record,
 )
+from brahma.core.models.base_config import computing_values
 from brahma.core.models.quantization import choose_quantizer, load_quantized
 from brahma.core.models.weight_files import weights_sha256
 from tests.core.models.tiny import VOCAB, llama
@@ -69,10 +70,11 @@ def adapted(
     record = AdapterRecord(
         base_model=str(base),
         base_sha256=weights_sha256(base),
+        base_config=computing_values(base),
         dtype=str(model.dtype).removeprefix("torch."),
         rows=size if size > VOCAB else None,
         quantization=kept,
-        stack=tuple(StackedAdapter(str(each), weights_sha256(each)) for each in stack),
+        stack=tuple(stacked(each) for each in stack),
     )
     return adapter, record
 

@@ -14,6 +14,7 @@ from transformers import AutoModelForCausalLM, PreTrainedModel, PreTrainedTokeni
 from brahma.core.config import Config
 from brahma.core.config.sections import QuantizationSection
 from brahma.core.errors import ModelError, ResumeError
+from brahma.core.model_files import MODEL_CONFIG
 from brahma.core.models.adapters import (
     AdapterRecord,
     StackedAdapter,
@@ -21,9 +22,11 @@ from brahma.core.models.adapters import (
     check_base,
     continue_from,
     read_record,
+    stacked,
 )
 from brahma.core.models.adapters.reading import read_config, trained_rows
 from brahma.core.models.adapters.targets import check_modules, check_rank, target_names
+from brahma.core.models.base_config import changed_values, computing_values
 from brahma.core.models.weight_files import weights_sha256
 from brahma.core.spec import ModelSpec
 from brahma.train.stored import AdapterAlone
@@ -31,7 +34,7 @@ from brahma.train.stored import AdapterAlone
 _log = logging.getLogger(__name__)
 
 
-def check_adapters(config: Config, spec: ModelSpec, checkpoint: Path | None) -> None:
+def check_base_and_adapters(config: Config, spec: ModelSpec, checkpoint: Path | None) -> None:
     """What is wrong with base and adapters, before data is read or a model is loaded.
 
     Args:
@@ -43,7 +46,11 @@ def check_adapters(config: Config, spec: ModelSpec, checkpoint: Path | None) -> 
         ResumeError: the base is not the one that the run began with.
     """
     base, lora = config.model.base_model, config.lora
-    if base is None or lora is None:
+    if base is None:
+        return
+    if lora is None:
+        if checkpoint is not None:
+            _check_config(base, checkpoint)
         return
     if checkpoint is not None:
         _check_unchanged(checkpoint)
@@ -53,7 +60,7 @@ def check_adapters(config: Config, spec: ModelSpec, checkpoint: Path | None) -> 
         record = read_record(folder)
         check_base(record, folder, base)
         _check_below(record, folder, below)
-        below.append(StackedAdapter(folder, weights_sha256(folder)))
+        below.append(stacked(folder))
     if lora.adapter is None:
         with torch.device("meta"):
             build: Any = AutoModelForCausalLM.from_config
@@ -74,7 +81,7 @@ def quantized_as_before(config: Config, checkpoint: Path) -> Config:
 
 def _check_unchanged(checkpoint: Path) -> None:
     try:
-        check_base(read_record(checkpoint), checkpoint)
+        check_base(read_record(checkpoint), checkpoint, training=True)
     except ModelError as error:
         raise ResumeError(
             "the run cannot go on: what its adapter is trained on has changed",
@@ -82,6 +89,21 @@ def _check_unchanged(checkpoint: Path) -> None:
             why=error.why or error.message,
             hint="put the old files back, or start a new run under another run_name",
         ) from error
+
+
+def _check_config(base: str, checkpoint: Path) -> None:
+    """A run of all weights takes them from its checkpoint, and how they are computed with from its base."""
+    before, now = computing_values(checkpoint), computing_values(base)
+    if before is None or now is None:
+        return
+    resized = ("vocab_size",)  # where tokens are new
+    if changed := changed_values(before, now, training=True, apart=resized):
+        raise ResumeError(
+            "the run cannot go on: its base model's configuration has changed",
+            where=str(checkpoint),
+            why=f"in {Path(base) / MODEL_CONFIG}, {'; '.join(changed)}",
+            hint="write the old values back, or start a new run under another run_name",
+        )
 
 
 def _check_below(record: AdapterRecord, folder: str, below: Sequence[StackedAdapter]) -> None:
@@ -166,10 +188,11 @@ def put_adapter(
     record = AdapterRecord(
         base_model=base,
         base_sha256=weights_sha256(base),
+        base_config=computing_values(base),
         dtype=str(model.dtype).removeprefix("torch."),
         rows=_rows(model) if resized else None,
         quantization=None if quantization is None else quantization.model_dump(mode="json"),
-        stack=tuple(StackedAdapter(folder, weights_sha256(folder)) for folder in lora.stack or ()),
+        stack=tuple(stacked(folder) for folder in lora.stack or ()),
     )
     if lora.adapter is not None:
         _tell_of_other_bits(read_record(lora.adapter), record)

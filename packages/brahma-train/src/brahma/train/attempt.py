@@ -30,7 +30,7 @@ from brahma.data.order import ORDER_VERSION
 from brahma.data.packs import Packs
 from brahma.data.prepare import PreparedData
 from brahma.train import preparing
-from brahma.train.adapting import check_adapters, quantized_as_before
+from brahma.train.adapting import check_base_and_adapters, quantized_as_before
 from brahma.train.backends import Backend, choose_backend
 from brahma.train.checkpoints import CheckpointWriter, load_tensors, newest_valid, sweep
 from brahma.train.estimate import Job, job_of, shape_from, shape_of
@@ -167,7 +167,7 @@ class Attempt:
         if found is not None:
             _check_versions(found[0], found[1])
             _tell_of_other_plugins(self._directory.environment)
-        check_adapters(self._config, self._sources.spec, found[0] if found else None)
+        check_base_and_adapters(self._config, self._sources.spec, found[0] if found else None)
         if found is not None:
             self._config = quantized_as_before(self._config, found[0])
         parts = self._load(found[1] if found else {}, display)

@@ -2,7 +2,13 @@
 
 from brahma.core.models.adapters.attaching import Adapter, attach, continue_from
 from brahma.core.models.adapters.loading import check_base, load_adapted
-from brahma.core.models.adapters.record import AdapterRecord, StackedAdapter, read_record, write_record
+from brahma.core.models.adapters.record import (
+    AdapterRecord,
+    StackedAdapter,
+    read_record,
+    stacked,
+    write_record,
+)
 
 __all__ = [
     "Adapter",
@@ -13,5 +19,6 @@ __all__ = [
     "continue_from",
     "load_adapted",
     "read_record",
+    "stacked",
     "write_record",
 ]

@@ -11,10 +11,11 @@ from transformers import PreTrainedModel
 
 from brahma.core.config.sections import QuantizationSection
 from brahma.core.errors import ModelError
-from brahma.core.model_files import ADAPTER_CONFIG, ADAPTER_RECORD
+from brahma.core.model_files import ADAPTER_CONFIG, ADAPTER_RECORD, MODEL_CONFIG
 from brahma.core.models.adapters.attaching import Adapter, continue_from
 from brahma.core.models.adapters.reading import read_config, trained_rows
-from brahma.core.models.adapters.record import AdapterRecord, read_record
+from brahma.core.models.adapters.record import AdapterRecord, StackedAdapter, read_record, scaling
+from brahma.core.models.base_config import changed_values, computing_values
 from brahma.core.models.weight_files import weights_sha256
 
 
@@ -53,14 +54,19 @@ def load_adapted(
     return adapter
 
 
-def check_base(record: AdapterRecord, folder: str | Path, base_model: str | None = None) -> None:
-    """Refuse a base, or an adapter below, whose weights are not those that the adapter was trained on.
+def check_base(
+    record: AdapterRecord, folder: str | Path, base_model: str | None = None, *, training: bool = False
+) -> None:
+    """Refuse a base, or an adapter below, that is not what the adapter was trained on.
+
+    Its weights have a hash; of its configuration each value counts that changes what it computes.
 
     Args:
         base_model: to be used in place of the one that the record names.
+        training: it goes on from where it was.
 
     Raises:
-        ModelError: naming both, or what is gone.
+        ModelError: naming both, or what changed or is gone.
     """
     base = base_model or record.base_model
     found = _weights_of(base, folder, given=base_model is not None)
@@ -72,14 +78,41 @@ def check_base(record: AdapterRecord, folder: str | Path, base_model: str | None
             f"weights of {base} are others ({found[:12]}…)",
             hint="name the base that it was trained on, or train a new adapter on this one",
         )
+    _check_config(record, folder, base, training)
     for below in record.stack:
-        if _weights_of(below.path, folder, given=False) != below.sha256:
-            raise ModelError(
-                "an adapter below this one has changed",
-                where=str(folder),
-                why=f"the weights of {below.path} are not those that it was trained on top of",
-                hint="put the old one back, or train this one again",
-            )
+        _check_below(below, folder)
+
+
+def _check_config(record: AdapterRecord, folder: str | Path, base: str, training: bool) -> None:
+    """Values of the base's configuration that are not as they were; older records have kept none."""
+    now = computing_values(base)
+    if record.base_config is None or now is None:
+        return
+    if changed := changed_values(record.base_config, now, training=training):
+        local = Path(base).expanduser()
+        file = str(local / MODEL_CONFIG) if local.is_dir() else f"{MODEL_CONFIG} of {base}"
+        raise ModelError(
+            "the base model is configured otherwise than when the adapter was trained on it",
+            where=str(folder),
+            why=f"in {file}, {'; '.join(changed)}",
+            hint="write the old values back, or train a new adapter; other values go into the "
+            f"{MODEL_CONFIG} of a merged model (brahma merge {folder} --output DIR)",
+        )
+
+
+def _check_below(below: StackedAdapter, folder: str | Path) -> None:
+    if _weights_of(below.path, folder, given=False) != below.sha256:
+        why = f"the weights of {below.path} are not those that it was trained on top of"
+    elif changed := changed_values(below.scaling or {}, (below.scaling and scaling(below.path)) or {}):
+        why = f"{Path(below.path) / ADAPTER_CONFIG}: {'; '.join(changed)}"
+    else:
+        return
+    raise ModelError(
+        "an adapter below this one has changed",
+        where=str(folder),
+        why=why,
+        hint="put the old one back, or train this one again",
+    )
 
 
 def _weights_of(path: str, folder: str | Path, *, given: bool) -> str:

@@ -10,7 +10,9 @@ from typing import Any
 from brahma.core.error_text import first_line
 from brahma.core.errors import ModelError
 from brahma.core.model_files import ADAPTER_CONFIG, ADAPTER_RECORD, ADAPTER_WEIGHTS
+from brahma.core.models.weight_files import weights_sha256
 
+_SCALING = ("r", "lora_alpha", "rank_pattern", "alpha_pattern", "use_rslora", "use_dora")
 _DTYPES = ("float32", "bfloat16", "float16")
 _MOST_ROWS = 2**24  # of an embedding; no tokenizer comes near
 
@@ -22,10 +24,12 @@ class StackedAdapter:
     Attributes:
         path: its folder.
         sha256: of its weights.
+        scaling: what of its `adapter_config.json` decides how strong it is; None: not kept yet.
     """
 
     path: str
     sha256: str
+    scaling: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,7 @@ class AdapterRecord:
     Attributes:
         base_model: folder or hub id.
         base_sha256: of its weights; None for an adapter of another tool.
+        base_config: what of its `config.json` decides what it computes; None where that was not kept.
         dtype: in which base and adapter were computed, such as `bfloat16`; None: as the base is stored.
         rows: of the base's embedding, where it was made longer for new tokens.
         quantization: the section under which the base was quantized, with the names and sizes that were
@@ -44,10 +49,29 @@ class AdapterRecord:
 
     base_model: str
     base_sha256: str | None = None
+    base_config: dict[str, Any] | None = None
     dtype: str | None = None
     rows: int | None = None
     quantization: dict[str, Any] | None = None
     stack: tuple[StackedAdapter, ...] = ()
+
+
+def stacked(folder: str | Path) -> StackedAdapter:
+    """An adapter as it is now, for the record of one that is trained on top of it.
+
+    Raises:
+        ModelError: it holds no weights, or they are damaged.
+    """
+    return StackedAdapter(str(folder), weights_sha256(folder), scaling(folder))
+
+
+def scaling(folder: str | Path) -> dict[str, Any] | None:
+    """What of `adapter_config.json` no shape shows, and yet counts; None: there is none that can be read."""
+    try:
+        values = json.loads((Path(folder) / ADAPTER_CONFIG).read_bytes())
+        return {key: values[key] for key in _SCALING if key in values}
+    except (OSError, ValueError, TypeError):
+        return None
 
 
 def write_record(record: AdapterRecord, folder: Path) -> None:
@@ -112,6 +136,9 @@ def _check(record: AdapterRecord) -> None:
         raise ValueError(f"dtype is {record.dtype!r}, none of {', '.join(_DTYPES)}")
     if record.rows is not None and not (isinstance(record.rows, int) and 0 < record.rows <= _MOST_ROWS):
         raise ValueError(f"rows is {record.rows!r}, no size of an embedding")
+    for values in (record.base_config, *(each.scaling for each in record.stack)):
+        if values is not None and not isinstance(values, dict):
+            raise ValueError(f"{values!r} is no configuration")
     if record.quantization is not None:
         _check_quantization(record.quantization)
 
