@@ -52,6 +52,20 @@ def test_runs_are_counted_by_the_stem(tmp_path: Path) -> None:
     assert create_run(tmp_path, None, "my").name == "my-1"
 
 
+def test_a_run_that_could_not_be_made_leaves_no_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(directory: RunDirectory, **changes: object) -> None:
+        assert not (tmp_path / "runs" / "mine").exists(), "a kill here would keep the name taken"
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(RunDirectory, "update_state", killed)
+        create_run(tmp_path, "mine", "")
+    assert list((tmp_path / "runs").iterdir()) == []
+    assert create_run(tmp_path, "mine", "").name == "mine"
+
+
 def test_the_counter_goes_on_behind_the_highest_number(tmp_path: Path) -> None:
     create_run(tmp_path, "run-9", "")
     assert create_run(tmp_path, None, "run").name == "run-10"

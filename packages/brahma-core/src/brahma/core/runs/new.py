@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
+import shutil
+import threading
 from pathlib import Path
 
 from brahma.core.errors import RunError
@@ -29,10 +32,7 @@ def create_run(output_dir: str | Path, name: str | None, stem: str) -> RunDirect
     with writable(runs):
         runs.mkdir(parents=True, exist_ok=True)
         (runs.parent / "logs").mkdir(exist_ok=True)
-        directory = _claim_counted(runs, stem) if name is None else _claim(runs, name)
-        directory.checkpoints.mkdir()
-    directory.update_state(status="running")
-    return directory
+        return _claim_counted(runs, stem) if name is None else _claim(runs, name)
 
 
 def latest_run(output_dir: str | Path, stem: str) -> RunDirectory | None:
@@ -50,11 +50,29 @@ def _claim(runs: Path, name: str) -> RunDirectory:
             hint=f"Try {_usable(name)!r}",
         )
     directory = RunDirectory(runs / name)
-    try:
-        directory.root.mkdir()
-    except FileExistsError:
-        raise _taken(directory) from None
+    if not _make(directory):
+        raise _taken(directory)
     return directory
+
+
+def _make(directory: RunDirectory) -> bool:
+    """Make a run's folder, whole or, if its process is killed, not at all; False where there is one."""
+    if directory.root.exists():
+        return False
+    hidden = f".{directory.name}.{os.getpid()}-{threading.get_ident()}"
+    prepared = RunDirectory(directory.root.with_name(hidden))
+    shutil.rmtree(prepared.root, ignore_errors=True)
+    try:
+        prepared.checkpoints.mkdir(parents=True)
+        prepared.update_state(status="running")
+        prepared.root.rename(directory.root)
+    except OSError as error:
+        if error.errno in (errno.EEXIST, errno.ENOTEMPTY):  # another process was faster
+            return False
+        raise
+    finally:
+        shutil.rmtree(prepared.root, ignore_errors=True)
+    return True
 
 
 def _claim_counted(runs: Path, stem: str) -> RunDirectory:
@@ -62,12 +80,9 @@ def _claim_counted(runs: Path, stem: str) -> RunDirectory:
     number = max(_numbers(runs, stem), default=0) + 1
     while True:
         directory = RunDirectory(runs / f"{stem}-{number}")
-        try:
-            directory.root.mkdir()
-        except FileExistsError:  # another process was faster
-            number += 1
-        else:
+        if _make(directory):
             return directory
+        number += 1  # another process was faster
 
 
 def _numbers(runs: Path, stem: str) -> list[int]:
