@@ -59,9 +59,10 @@ def test_a_run_that_could_not_be_made_leaves_no_folder(
         assert not (tmp_path / "runs" / "mine").exists(), "a kill here would keep the name taken"
         raise KeyboardInterrupt
 
-    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+    with monkeypatch.context() as patched:
         patched.setattr(RunDirectory, "update_state", killed)
-        create_run(tmp_path, "mine", "")
+        with pytest.raises(KeyboardInterrupt):
+            create_run(tmp_path, "mine", "")
     assert list((tmp_path / "runs").iterdir()) == []
     assert create_run(tmp_path, "mine", "").name == "mine"
 
