@@ -125,6 +125,32 @@ def test_a_password_is_not_told(tmp_path: Path) -> None:
     assert "secret" not in str(caught.value)
 
 
+def test_a_password_is_not_kept_but_known_to_the_process_that_was_given_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A stand-in for a database's server: sqlite under a URL with a login."""
+    opened: list[str] = []
+
+    def opens(place: str, folder: Path) -> Any:
+        opened.append(place)
+        return open_storage(f"sqlite:///{tmp_path}/study.db", folder)
+
+    monkeypatch.setattr("brahma.train.search.storage.open_storage", opens)
+    url = "postgresql://me:secret@host/db"
+    study = made(tmp_path, url)
+    study.add(new())
+    assert "secret" not in (study.folder / "search.json").read_text()
+    again = Study.open("study", tmp_path)
+    assert (again.place, len(again.trials())) == ("postgresql://me@host/db", 1)
+    assert opened == [url, url]
+
+
+def test_a_databases_driver_that_is_missing_is_named(tmp_path: Path) -> None:
+    with pytest.raises(MissingDependencyError) as caught:
+        open_storage("postgresql+psycopg2cffi://me@nowhere.invalid/db", tmp_path)
+    assert caught.value.hint == "pip install psycopg2cffi"
+
+
 def test_differences_are_named() -> None:
     new = definition(
         space={**definition().space, "lr": Numbers(1e-4, 1e-2, log=True)},

@@ -12,6 +12,7 @@ from importlib.metadata import PackageNotFoundError, distributions, version
 from pathlib import Path
 from typing import Any
 
+from brahma.core.passwords import without_passwords
 from brahma.core.plugins import DISTRIBUTIONS, get_plugins
 
 LIBRARIES = ("torch", "transformers", "tokenizers", "safetensors", "numpy", "pydantic")
@@ -36,7 +37,7 @@ def describe_environment(*, threads: int | None = None) -> dict[str, Any]:
         "variables": {name: os.environ[name] for name in _THREAD_VARIABLES if name in os.environ},
         "versions": versions(),
         "plugins": get_plugins().distributions(),
-        "command": sys.argv,
+        "command": [without_passwords(word) for word in sys.argv],
     }
 
 

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, cast
 
 from brahma.core.error_text import first_line
-from brahma.core.errors import RunError
+from brahma.core.errors import MissingDependencyError, RunError
 from brahma.core.extras import needs
+from brahma.core.passwords import without_passwords
 from brahma.core.runs.files import writable
 
 if TYPE_CHECKING:
@@ -41,10 +42,7 @@ def open_storage(place: str, folder: Path) -> BaseStorage:
         with writable(path), storage_errors(str(path)):
             path.parent.mkdir(parents=True, exist_ok=True)
             return JournalStorage(_journal(path))
-    with (
-        needs("the driver of that database", f"the storage {public(place)}"),
-        storage_errors(public(place)),
-    ):
+    with _driver(place), storage_errors(place):
         waiting = {"connect_args": {"timeout": _BUSY_SECONDS}} if place.startswith("sqlite") else {}
         return RDBStorage(place, engine_kwargs=waiting)
 
@@ -60,17 +58,25 @@ def storage_errors(place: str) -> Iterator[None]:
     except (OptunaError, sqlalchemy.exc.SQLAlchemyError, ValueError, RuntimeError, KeyError) as error:
         raise RunError(
             "the study's storage failed",
-            where=place,
-            why=f"{type(error).__name__}: {first_line(error)}",
+            where=without_passwords(place),
+            why=f"{type(error).__name__}: {without_passwords(first_line(error))}",
             hint="check search.storage; `journal` keeps the study in a file beside the runs",
         ) from error
 
 
-def public(url: str) -> str:
-    """The URL without a password."""
-    scheme, _, rest = url.partition("://")
-    login, at, place = rest.rpartition("@")
-    return f"{scheme}://{login.partition(':')[0]}{at}{place}"
+@contextmanager
+def _driver(place: str) -> Iterator[None]:
+    """Say which library a database is reached by, where it is not installed."""
+    try:
+        yield
+    except ImportError as error:
+        cause = error.__cause__ or error  # optuna's own words do not name it
+        name = getattr(cause, "name", None)
+        raise MissingDependencyError(
+            f"the storage {without_passwords(place)} needs the driver of that database",
+            why=str(cause),
+            hint=f"pip install {name}" if name else "install it, or name another in the URL",
+        ) from error
 
 
 class _Flock:

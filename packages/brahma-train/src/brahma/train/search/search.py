@@ -25,7 +25,6 @@ from brahma.train.search import events
 from brahma.train.search.circumstances import circumstances
 from brahma.train.search.display import open_search_display
 from brahma.train.search.history import Sampler
-from brahma.train.search.journal import public
 from brahma.train.search.lengths import plan_of, tokens_until
 from brahma.train.search.measure import Measure
 from brahma.train.search.opening import SearchOptions, open_base
@@ -45,7 +44,7 @@ from brahma.train.search.rungs import (
     rung_steps,
 )
 from brahma.train.search.space import Space, asked_parameters, corners
-from brahma.train.search.storage import FOLDER, Definition, NewTrial, Study, differences
+from brahma.train.search.storage import FOLDER, Course, Definition, NewTrial, Study, differences
 from brahma.train.search.trial import TrialFailedError, newest_step, reason_of, train_trial, was_killed
 from brahma.train.sources import Sources, open_dataset, open_validation
 
@@ -113,13 +112,19 @@ class Search:
             self._show = shown
             with self.study.deciding():
                 self._open()
+                self._set_course(over=False)
             self._tell(self._begun())
             while (task := self._next_task()) is not None:
                 with task[1]:
                     self._train(task[0])
+            self._set_course(over=True)
             result = self._result()
             try_to_draw(self.study)
             return result
+
+    def _set_course(self, *, over: bool) -> None:
+        section = self._section
+        self.study.set_course(Course(trials=section.trials, max_tokens=section.max_tokens, over=over))
 
     def _tell(self, event: events.Event) -> None:
         self._show(event)
@@ -186,9 +191,7 @@ class Search:
         if (self._folder / "search.json").exists():
             kept = Study(self._folder).place
             if kept != self.study.place:
-                raise _other_study(
-                    self.study, [f"it is kept in {public(kept)}; now {public(self.study.place)}"]
-                )
+                raise _other_study(self.study, [f"it is kept in {kept}; now {self.study.place}"])
         stored, trials = self.study.definition, self.study.trials()
         if stored is None:
             return None

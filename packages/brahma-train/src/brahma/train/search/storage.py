@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from brahma.core.errors import RunError
+from brahma.core.passwords import without_passwords
 from brahma.core.runs.files import read_object, writable, write_json
 from brahma.train.search.history import distribution
 from brahma.train.search.journal import open_storage, storage_errors
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 FOLDER = "searches"
 _LOOKS, _LOOK_SECONDS = 10, 0.05  # who asks whether a lock is held, holds it for that moment
 _VERSION = 1
+_LOGINS: dict[str, str] = {}  # URL without its password -> as it was given to this process: kept nowhere else
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,12 +94,30 @@ class NewTrial:
     reason: str = ""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Course:
+    """How far a search goes: who joins it may change that.
+
+    Attributes:
+        trials, max_tokens: that are asked for.
+        over: whether it got there.
+    """
+
+    trials: int
+    max_tokens: int | None
+    over: bool = False
+
+
 class Study:
     """A study on disk, read anew at each access.
 
     Args:
         folder: `<output_dir>/searches/<name>`.
-        storage: as `search.storage` has it; None: as the study was made.
+        storage: as `search.storage` has it; None: as the study was made. Of a URL, the password is that which
+            this process was given, or what the database's driver finds (PGPASSWORD, ~/.pgpass).
+
+    Attributes:
+        place: where the study is kept; without a password.
 
     Raises:
         RunError: there is no study, or it cannot be read.
@@ -106,7 +126,10 @@ class Study:
     def __init__(self, folder: Path, storage: str | None = None) -> None:
         self.folder = folder
         self.name = folder.name
-        self.place = storage if storage is not None else str(read_object(folder / "search.json")["storage"])
+        given = storage if storage is not None else str(read_object(folder / "search.json")["storage"])
+        self.place = without_passwords(given)
+        if given != self.place:
+            _LOGINS[self.place] = given
         self._opened: BaseStorage | None = None
         self._id: int | None = None
 
@@ -164,6 +187,20 @@ class Study:
                 study = self._storage.create_new_study([direction], self.name)
             self._storage.set_study_user_attr(study, "definition", definition.to_dict())
         write_json(self.folder / "search.json", {"storage": self.place, **definition.to_dict()})
+
+    @property
+    def course(self) -> Course | None:
+        """As it was stored last; None where the study was not begun."""
+        with storage_errors(self.place):
+            try:
+                stored = self._storage.get_study_user_attrs(self._study()).get("course")
+            except KeyError:
+                return None
+        return None if stored is None else Course(**stored)
+
+    def set_course(self, course: Course) -> None:
+        with storage_errors(self.place):
+            self._storage.set_study_user_attr(self._study(), "course", vars(course))
 
     def trials(self) -> list[TrialRecord]:
         """All trials, by number."""
@@ -302,7 +339,7 @@ class Study:
     @property
     def _storage(self) -> BaseStorage:
         if self._opened is None:
-            self._opened = open_storage(self.place, self.folder)
+            self._opened = open_storage(_LOGINS.get(self.place, self.place), self.folder)
         return self._opened
 
     def _study(self) -> int:
