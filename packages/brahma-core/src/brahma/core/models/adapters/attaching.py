@@ -106,13 +106,13 @@ def attach(
     Raises:
         ModelError: a layer or module that the model does not have; the nearest names are given.
     """
-    from peft import LoraConfig
+    from brahma.core.models.adapters.library import peft
 
     check_modules(model, section.modules_to_save or (), "lora_config.modules_to_save")
     _check_saved(model, section.modules_to_save or ())
     targets = target_names(model, section.target_modules)
     check_rank(model, section.r, targets)
-    config = LoraConfig(
+    config = peft.LoraConfig(
         r=section.r,
         lora_alpha=section.alpha or 2 * section.r,  # type: ignore[arg-type]  # peft takes any number
         lora_dropout=section.dropout,

@@ -27,20 +27,20 @@ def read_config(folder: str | Path) -> LoraConfig:
     Raises:
         ModelError: there is none, it is no LoRA, or its weights are a pickle.
     """
-    from peft import LoraConfig, PeftConfig
+    from brahma.core.models.adapters.library import peft
 
     folder = Path(folder)
     try:
         if not (folder / ADAPTER_CONFIG).is_file():
             raise FileNotFoundError(f"it holds no {ADAPTER_CONFIG}")
-        config = PeftConfig.from_pretrained(str(folder))
+        config = peft.PeftConfig.from_pretrained(str(folder))
     except (OSError, ValueError, TypeError, KeyError) as error:
         checkpoint = best_of_run(folder)
         hint = f'it is a run; its best adapter is "{checkpoint}"' if checkpoint else _NAME_ONE
         raise ModelError(
             "the adapter cannot be read", where=str(folder), why=first_line(error), hint=hint
         ) from error
-    if not isinstance(config, LoraConfig):
+    if not isinstance(config, peft.LoraConfig):
         kind = getattr(config.peft_type, "value", config.peft_type)
         raise ModelError(
             f"the adapter is no LoRA but {kind}",
