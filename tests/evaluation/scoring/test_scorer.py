@@ -15,7 +15,7 @@ from brahma.core.errors import DeviceError
 from brahma.core.models import PACKED, load_model
 from brahma.evaluation.scoring import scorer as module
 from brahma.evaluation.scoring.requests import Request, Scored
-from brahma.evaluation.scoring.scorer import Scorer
+from brahma.evaluation.scoring.scorer import Scorer, tokens_of
 from tests.core.models.architectures import REFUSED, TRAINED, saved
 from tests.core.models.tiny import evaluated_llama
 
@@ -64,6 +64,19 @@ def test_every_architecture_is_scored_as_its_own_code_computes_it(model_type: st
     plain.train(False)
     found = Scorer(load_model(folder), 22, 64).score(QUESTIONS)
     assert_equal(found, [alone(plain, request, 22) for request in QUESTIONS])
+
+
+@pytest.mark.parametrize("model_type", ["llama", "mamba"])
+def test_a_batch_size_is_met_whatever_the_context_and_its_memory_is_bounded(
+    model_type: str, tmp_path: Path
+) -> None:
+    assert tokens_of("auto", 10**30) == "auto"
+    assert tokens_of(4, 256) == 1024
+    assert tokens_of(4, 2**20) == 4 * 2048  # not all the texts of a model that could read a million tokens
+    changes = REFUSED[model_type][1] if model_type in REFUSED else None
+    model = load_model(saved(tmp_path, model_type, changes))
+    endless = Scorer(model, 10**18, tokens_of(10**30, 10**18)).score(QUESTIONS)
+    assert_equal(endless, Scorer(model, 64, tokens_of(1, 64)).score(QUESTIONS))
 
 
 def test_answers_come_with_their_batch_and_are_the_same_every_time() -> None:

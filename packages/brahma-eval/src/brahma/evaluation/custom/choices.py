@@ -46,7 +46,7 @@ def choose(
     Raises:
         BrahmaError: a question that cannot be read, named by its row, or a choice longer than the context.
     """
-    from brahma.evaluation.scoring.scorer import Scorer
+    from brahma.evaluation.scoring.scorer import Scorer, tokens_of
 
     requests = [
         (number, request)
@@ -55,7 +55,7 @@ def choose(
     ]
     for number, request in requests:
         _check_length(len(request.continuation), reader.context, questions[number].where)
-    max_tokens: int | Literal["auto"] = "auto" if batch_size == "auto" else batch_size * reader.context
+    max_tokens = tokens_of(batch_size, reader.context)
     scored = Scorer(model, reader.context, max_tokens).score([request for _, request in requests])
     logprobs: list[list[float]] = [[] for _ in questions]
     for (number, _), answer in zip(requests, scored, strict=True):

@@ -12,7 +12,7 @@ from lm_eval.models.utils import resolve_max_length
 from brahma.core.errors import TokenizerError
 from brahma.core.progress import progress
 from brahma.evaluation.scoring.requests import Request, Scored, is_cut
-from brahma.evaluation.scoring.scorer import Scorer
+from brahma.evaluation.scoring.scorer import Scorer, tokens_of
 
 if TYPE_CHECKING:
     from lm_eval.api.instance import Instance
@@ -37,7 +37,8 @@ class BrahmaLM(TemplateLM):  # type: ignore[misc]  # lm_eval has no types
 
     Args:
         max_length: tokens that the model reads at most; None: as HFLM finds it, in the model's configuration.
-        batch_size: texts of that length at once; "auto": as many as the device is good for.
+        batch_size: texts of that length, 2,048 tokens at most, at once; "auto": as many as the device is good
+            for.
         seed: of texts that a task draws at random.
     """
 
@@ -58,8 +59,7 @@ class BrahmaLM(TemplateLM):  # type: ignore[misc]  # lm_eval has no types
         self.on_cut: Callable[[str, Sequence[Any]], object] = lambda kind, arguments: None
         self._seed = seed
         self._device = model.device
-        max_tokens: int | Literal["auto"] = "auto" if batch_size == "auto" else batch_size * self.max_length
-        self._scorer = Scorer(model, self.max_length, max_tokens)
+        self._scorer = Scorer(model, self.max_length, tokens_of(batch_size, self.max_length))
 
     @property
     def truncated(self) -> int:

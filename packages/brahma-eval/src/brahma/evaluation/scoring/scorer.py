@@ -33,6 +33,8 @@ _TOKENS_ON_CPU = 8192
 _FEWEST_TOKENS, _MOST_TOKENS = 1024, 65_536  # on a GPU
 _SHARE_OF_GPU = 0.4  # of the memory that is free; the rest is for what the estimate does not see
 _LOGITS_BYTES = 256 * 2**20  # of a batch, where a model gives all its logits
+_LONGEST_COUNTED = 2048  # tokens of a text that a batch has room for; a context may be a million
+_ANY_NUMBER = 2**40  # tokens; more than there are, and few enough for the arithmetic of arrays
 
 
 class Scorer:
@@ -146,6 +148,13 @@ class Scorer:
             return self._budget
         vocab: int = self.model.config.get_text_config().vocab_size
         return min(self._budget, max(1, _LOGITS_BYTES // (4 * vocab)))
+
+
+def tokens_of(batch_size: int | Literal["auto"], max_length: int) -> int | Literal["auto"]:
+    """Tokens of so many texts at once, each as long as the model reads, 2,048 at most."""
+    if batch_size == "auto":
+        return "auto"
+    return min(batch_size * min(max_length, _LONGEST_COUNTED), _ANY_NUMBER)
 
 
 def _answers(module: Callable[..., Any], head: Head | None, laid: Laid, device: torch.device) -> list[Scored]:
