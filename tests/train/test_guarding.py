@@ -14,6 +14,7 @@ from brahma.core.config import TrainingSection
 from brahma.core.errors import BrahmaError, ModelError, TrainingError
 from brahma.train.guarding import make_schedule
 from brahma.train.loop import Stepper
+from brahma.train.optimizer_state import load_optimizer_tensors
 from tests.plugin_factory import install_distribution, plugin_site
 from tests.train.stepping import saved, small_stepper
 
@@ -100,6 +101,10 @@ def test_one_that_does_right_trains(make: Make) -> None:
         ("group['history'] = [1]", "changes 'history' of a group, which is list"),
         ("self.state[torch.ones(2)]['step'] = 1", "keeps state of a parameter that it was not given"),
         ("self.state[first]['history'] = [1.0]", "keeps 'history' as list"),
+        ("self.state = None", "keeps its state as NoneType"),
+        ("self.state = [1]", "keeps its state as list"),
+        ("self.state[first] = None", "keeps NoneType as the state of model.embed_tokens.weight"),
+        ("self.state[first] = {'mean': None}", "keeps 'mean' as NoneType"),
         ("self.steps_taken += 1", "counts 'steps_taken' on itself"),
     ],
 )
@@ -107,6 +112,36 @@ def test_what_it_does_wrong_in_a_step_is_named_at_once(make: Make, lines: str, t
     with pytest.raises(TrainingError) as caught:
         make(lines).step(0)
     check_named(caught.value, text)
+
+
+def test_a_state_that_goes_away_later_is_found_at_the_next_checkpoint(make: Make) -> None:
+    stepper = make("if hasattr(self, 'once'): self.state = None\nself.once = True")
+    stepper.step(0)
+    stepper.step(1)
+    with pytest.raises(TrainingError) as caught:
+        saved(stepper)
+    check_named(caught.value, "keeps its state as NoneType")
+
+
+def test_a_state_that_is_none_before_a_checkpoint_is_read_is_named(make: Make) -> None:
+    stepper = make("self.state[first]['seen'] = 1.5")
+    stepper.step(0)
+    tensors = saved(stepper)[1]
+    stepper.optimizer._optimizer.state = None  # type: ignore[union-attr]
+    with pytest.raises(TrainingError) as caught:
+        load_optimizer_tensors(stepper.optimizer, stepper.weights, tensors)
+    check_named(caught.value, "keeps its state as NoneType")
+
+
+def test_a_state_in_a_plain_dictionary_is_read_back(make: Make) -> None:
+    stepper = make("self.state[first]['seen'] = 1.5")
+    stepper.step(0)
+    tensors = saved(stepper)[1]
+    stepper.optimizer._optimizer.state = {}  # type: ignore[union-attr]
+    load_optimizer_tensors(stepper.optimizer, stepper.weights, tensors)
+    assert {key: float(value) for key, value in saved(stepper)[1].items() if "seen" in key} == {
+        "seen:float/model.embed_tokens.weight": 1.5
+    }
 
 
 def test_what_it_raised_is_the_cause(make: Make) -> None:

@@ -1,4 +1,4 @@
-"""Whoever imports bitsandbytes first, peft or the plugin: nothing is fetched, and nothing is said about it."""
+"""Whoever imports bitsandbytes first, peft or the plugin: nothing is fetched, and nothing is said."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ A number comes back as the type that it was: `step` as an int of Python is not a
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, MutableMapping
 from typing import Any, Protocol
 from urllib.parse import quote, unquote
 
@@ -34,6 +34,7 @@ _TYPES: dict[str, tuple[type, torch.dtype]] = {
     "bool": (bool, torch.bool),
 }
 _LARGEST = 2**63
+_STATES = "the state of a torch.optim.Optimizer is a dictionary, and holds one for each parameter"
 
 
 class Stateful(Protocol):
@@ -45,7 +46,7 @@ class Stateful(Protocol):
     @property
     def param_groups(self) -> list[dict[str, Any]]: ...
     @property
-    def state(self) -> Mapping[Tensor, Any]: ...
+    def state(self) -> MutableMapping[Tensor, Any]: ...
     @property
     def defaults(self) -> dict[str, Any]: ...
 
@@ -59,9 +60,12 @@ def optimizer_tensors(optimizer: Stateful, weights: MasterWeights) -> dict[str, 
     """
     names = {id(master): name for name, master in weights.named_masters()}
     tensors = {f"{_MASTER}/{name}": master for name, master in weights.copies()}
-    for parameter, state in optimizer.state.items():
+    for parameter, state in _states(optimizer).items():
         if id(parameter) not in names:
             raise _lost(optimizer, "state of a parameter that it was not given")
+        if not isinstance(state, Mapping):
+            kind = type(state).__name__
+            raise _lost(optimizer, f"{kind} as the state of {names[id(parameter)]}", _STATES)
         for kind, value in state.items():
             suffix, tensor = _packed(optimizer, kind, value)
             tensors[f"{_escaped(kind)}{suffix}/{names[id(parameter)]}"] = tensor
@@ -77,8 +81,12 @@ def optimizer_tensors(optimizer: Stateful, weights: MasterWeights) -> dict[str, 
 def load_optimizer_tensors(
     optimizer: Stateful, weights: MasterWeights, tensors: Mapping[str, Tensor]
 ) -> None:
-    """Put back what `optimizer_tensors` gave; the weights are rounded from the masters again."""
-    masters = dict(weights.named_masters())
+    """Put back what `optimizer_tensors` gave; the weights are rounded from the masters again.
+
+    Raises:
+        TrainingError: the optimizer has no state that anything can be put into.
+    """
+    masters, states = dict(weights.named_masters()), _states(optimizer)
     for key, value in tensors.items():
         first, last = key.split("/", 1)
         if first == _MASTER:
@@ -88,8 +96,16 @@ def load_optimizer_tensors(
         else:
             kind, _, name = first.partition(":")
             at = value if value.ndim == 0 else value.to(masters[last].device)
-            optimizer.state[masters[last]][unquote(kind)] = _unpacked(name, at)
+            if masters[last] not in states:
+                states[masters[last]] = {}
+            states[masters[last]][unquote(kind)] = _unpacked(name, at)
     weights.publish()
+
+
+def _states(optimizer: Stateful) -> MutableMapping[Tensor, Any]:
+    if not isinstance(optimizer.state, MutableMapping):
+        raise _lost(optimizer, f"its state as {type(optimizer.state).__name__}", _STATES)
+    return optimizer.state
 
 
 def _packed(optimizer: Stateful, key: object, value: Any) -> tuple[str, Tensor]:
@@ -138,12 +154,13 @@ def _escaped(kind: str) -> str:
     return f"%{ord(text[0]):X}{text[1:]}" if text == _MASTER or _GROUP.fullmatch(text) else text
 
 
-def _lost(optimizer: Stateful, what: str) -> TrainingError:
+def _lost(optimizer: Stateful, what: str, why: str | None = None) -> TrainingError:
     name = getattr(optimizer, "label", type(optimizer).__name__)
     return TrainingError(
         f"{name} keeps {what}",
         where="training_config.optimizer",
-        why="a checkpoint holds tensors, ints, floats and bools, and a run that goes on without the rest is "
+        why=why
+        or "a checkpoint holds tensors, ints, floats and bools, and a run that goes on without the rest is "
         "another run",
         hint="choose another optimizer, such as adamw",
     )
