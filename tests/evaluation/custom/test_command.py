@@ -25,7 +25,11 @@ Run = Callable[..., int]
 def run(model_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     """The command, on rows that are written into a file of the working directory first."""
     monkeypatch.chdir(tmp_path)
-    for name, rows in (("pairs", PAIRS), ("exam", CHOICES)):
+    for name, rows in (
+        ("pairs", PAIRS),
+        ("exam", CHOICES),
+        ("asked", [{"prompt": "?", "references": ["x"]}]),
+    ):
         Path(f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     Path("held_out.txt").write_text("The lazy dog.\n", encoding="utf-8")
     Path("my_own_scores.py").write_text(
@@ -67,6 +71,12 @@ def test_metrics_of_answers_are_shown_with_their_errors(
     samples = [json.loads(line) for line in Path("out/data.jsonl").read_text(encoding="utf-8").splitlines()]
     assert [each["output"] for each in samples] == [each.output for each in results.examples]
     assert samples[1]["where"].endswith("pairs.jsonl:2")
+
+
+def test_the_first_rows_are_measured_alone(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    for options in (["pairs.jsonl"], ["pairs.jsonl", "--metrics", "f1,loss"], ["exam.jsonl"]):
+        assert run("--data", *options, "--limit", 1, "--json") == 0
+        assert json.loads(capsys.readouterr().out)["brahma"]["data"]["documents"] == 1
 
 
 def test_choices_are_recognised(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
@@ -115,7 +125,37 @@ def test_what_a_scoring_function_fails_on_is_told_and_counted(
             "held_out.txt:1: the row is running text",
             "completion",
         ),
-        (["--data", "held_out.txt", "--max-new-tokens", 3], "max_new_tokens is of no use", "exact_match"),
+        (
+            ["--data", "held_out.txt", "--max-new-tokens", 3],
+            "error: --max-new-tokens is of no use here",
+            "such as --metrics exact_match,f1, or",
+        ),
+        (
+            ["--data", "held_out.txt", "--system", "Be brief."],
+            "error: --system is of no use here",
+            "--metrics exact_match,f1",
+        ),
+        (
+            ["--data", "pairs.jsonl", "--metrics", "f1", "--max-new-tokens", 0],
+            "error: --max-new-tokens is 0",
+            "at least 1",
+        ),
+        (["--data", "held_out.txt", "--device", "warp"], "device 'warp' cannot", "hint: --device auto"),
+        (
+            ["--data", "held_out.txt", "--num-fewshot", 2],
+            "--num-fewshot is of named tasks, and none is given",
+            "--tasks NAMES",
+        ),
+        (
+            ["--data", "held_out.txt", "--data-dir", "."],
+            "--data-dir is of named tasks, and none is given",
+            "--tasks NAMES",
+        ),
+        (
+            ["--data", "asked.jsonl"],
+            "asked.jsonl:1: the row is a question alone",
+            "--metrics exact_match,f1",
+        ),
         (["--data", "pears.jsonl"], "pears.jsonl: there is no such file", "pairs.jsonl"),
         (
             ["--tasks", "x", "--metrics", "f1"],
@@ -130,7 +170,7 @@ def test_a_mistake_is_named_with_the_next_step(
     assert run(*arguments) == 2
     error = " ".join(capsys.readouterr().err.split())
     assert says in error
-    assert hint in error.partition("hint:")[2]
+    assert hint in "hint:" + error.partition("hint:")[2]
 
 
 def test_two_models_are_compared_row_by_row(

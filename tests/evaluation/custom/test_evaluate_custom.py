@@ -322,6 +322,7 @@ def test_a_choice_longer_than_the_context_is_named_by_its_row(evaluator: Evaluat
         ([PROMPTS[0]], {"chat_template": True}, "chat_template is of no use here"),
         ([PROMPTS[0]], {"system_instruction": "x"}, "system_instruction is of no use here"),
         ([PROMPTS[0]], {"metrics": "loss", "examples": True}, "examples is of no use here"),
+        ([PROMPTS[0]], {"limit": 0}, "limit is 0"),
         ([{"prompt": "?"}], {"metrics": "f1", "temperature": -1.0}, "temperature is -1"),
     ],
 )
@@ -333,6 +334,57 @@ def test_what_makes_no_sense_is_told_before_anything_is_loaded(
         evaluator.evaluate_custom(data, **options)
     assert raised.value.hint
     assert "model" not in evaluator.__dict__
+
+
+def test_a_limit_takes_the_first_rows(
+    evaluator: Evaluator, rows: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    """Whether rows come from a list, a file or a data set, and whatever is measured."""
+    file = tmp_path / "rows.jsonl"
+    file.write_text("\n" + "".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    for metrics in ("perplexity", "f1", "perplexity,f1"):
+        options: dict[str, Any] = {"metrics": metrics, **({"max_new_tokens": 4} if "f1" in metrics else {})}
+        wanted = evaluator.evaluate_custom(rows[:2], **options)
+        for data in (rows, file, Dataset.from_file(file)):
+            assert evaluator.evaluate_custom(data, limit=2, **options) == wanted
+        assert evaluator.evaluate_custom(rows, limit=9, **options)["documents"] == len(rows)
+    assert evaluator.evaluate_custom(CHOICES, limit=1) == evaluator.evaluate_custom(CHOICES[:1])
+
+
+def test_what_lies_behind_the_limit_is_not_looked_at(
+    evaluator: Evaluator, rows: list[dict[str, Any]]
+) -> None:
+    spoilt = [rows[0], {"nothing": 1}]
+    with pytest.raises(RowError):
+        evaluator.evaluate_custom(spoilt)
+    assert evaluator.evaluate_custom(spoilt, limit=1)["documents"] == 1
+
+
+@pytest.mark.parametrize(
+    ("row", "says", "hint"),
+    [
+        ({"question": "?", "options": ["a", "b"], "answer": 0}, "no known format", 'Rename "options" to "ch'),
+        ({"foo": 1}, "no known format", '{"text"}'),
+        ({"question": "?", "answer": "!"}, "no known format", 'Rename "question" to "prompt"'),
+    ],
+)
+def test_a_row_of_no_format_is_told_all_formats(
+    row: dict[str, Any], says: str, hint: str, model_folder: Path
+) -> None:
+    for metrics in (None, "f1"):
+        with pytest.raises(RowError, match=says) as raised:
+            Evaluator(model_folder).evaluate_custom([row], metrics=metrics)
+        assert hint in str(raised.value.hint)
+        assert '{"question": "…", "choices": ["…", "…"], "answer": 0}' in str(raised.value.hint)
+
+
+def test_a_question_alone_has_no_loss(model_folder: Path) -> None:
+    conversation = {"messages": [{"role": "user", "content": "?"}], "references": ["!"]}
+    for row in ({"prompt": "?", "references": ["!"]}, conversation):
+        for metrics in (None, "f1,loss"):
+            with pytest.raises(RowError, match="a question alone") as raised:
+                Evaluator(model_folder).evaluate_custom([row], metrics=metrics)
+            assert "metrics=" in str(raised.value.hint)
 
 
 def test_a_row_without_an_answer_is_told_before_anything_is_loaded(model_folder: Path) -> None:

@@ -109,6 +109,7 @@ class Evaluator(LoadedModel):
         *,
         metrics: Sequence[str] | str | None = None,
         score: Score | None = None,
+        limit: int | None = None,
         examples: bool = False,
         chat_template: bool | str = False,
         system_instruction: str | None = None,
@@ -141,6 +142,7 @@ class Evaluator(LoadedModel):
                 choice that it finds likeliest); returns a number or truth value, the figure `score`, or a
                 dictionary of them. One that raises, or returns anything else, does not stop the others: see
                 `Results.failures`.
+            limit: rows that are measured, the first ones; None: all.
             examples: give each row with what the model gave, in `Results.examples`.
             chat_template: ask prompts and questions as a user's message, through the tokenizer's chat
                 template, its one of that name, or that of a file.
@@ -151,8 +153,8 @@ class Evaluator(LoadedModel):
 
         Raises:
             DataError: a file or row that cannot be read, that has nothing to compare with, or no text at all.
-            ConfigError: an unknown metric, one that the rows have not, a setting that nothing would use, or a
-                scoring function that fails on every example.
+            ConfigError: an unknown metric, one that the rows have not, a setting that nothing would use, a
+                limit below 1, or a scoring function that fails on every example.
             ModelError: the model cannot keep documents apart.
             TemplateError: conversations for a tokenizer without a chat template.
             MissingDependencyError: `bleu` or `rouge_l` without `brahma-eval[tasks]`.
@@ -164,6 +166,7 @@ class Evaluator(LoadedModel):
             data,
             metrics=metrics,
             score=score,
+            limit=limit,
             examples=examples,
             asking=Asking(chat_template, system_instruction),
             sampling=sampling,

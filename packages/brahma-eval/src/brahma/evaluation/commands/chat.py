@@ -7,10 +7,23 @@ from typing import Any
 
 import click
 
-from brahma.evaluation.commands.options import model_options, sampling_options
+from brahma.core.command import Command
+from brahma.evaluation.commands.options import (
+    MODEL_OPTIONS,
+    SAMPLING_OPTIONS,
+    model_options,
+    sampling_options,
+)
 
 
-@click.command()
+@click.command(
+    cls=Command,
+    sections={
+        "Model": MODEL_OPTIONS,
+        "Conversation": ("--system", "--load", "--save"),
+        "How it writes": SAMPLING_OPTIONS,
+    },
+)
 @model_options
 @click.option("--system", help="A system message before the conversation.")
 @click.option("--load", help="Go on with the last conversation of this .jsonl.")

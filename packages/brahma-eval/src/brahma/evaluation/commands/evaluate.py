@@ -5,17 +5,39 @@ Tables and JSON go to stdout, all else to stderr. The work is in `evaluation`, b
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import click
 
+from brahma.core.command import Command
 from brahma.core.complete import models as complete_models
 from brahma.core.errors import ConfigError
 from brahma.evaluation.commands.own_data import own_data_options
 
 _FOLDER = click.Path(path_type=Path, file_okay=False)
 _FILE = click.Path(path_type=Path, dir_okay=False)
+
+
+_SECTIONS = {
+    "Models": ("--model", "--device", "--dtype", "--batch-size", "--trust-remote-code"),
+    "Named tasks": (
+        *("--tasks", "--list-tasks", "--data-dir", "--num-fewshot"),
+        *("--include-path", "--allow-code", "--no-cache"),
+    ),
+    "Data of your own": ("--data", "--metrics", "--score", "--max-new-tokens", "--temperature", "--stop"),
+    "Named tasks and data": ("--limit", "--chat-template", "--system", "--seed"),
+    "What a model had seen before": ("--contamination", "--contamination-words"),
+    "Output": ("--json", "--output", "--samples"),
+}
+_OF_TASKS = {
+    "data_dir": "--data-dir",
+    "num_fewshot": "--num-fewshot",
+    "include_path": "--include-path",
+    "allow_code": "--allow-code",
+}
+"""Arguments that are of no use without named tasks."""
 
 
 class BatchSize(click.ParamType[int | str]):
@@ -31,7 +53,7 @@ class BatchSize(click.ParamType[int | str]):
         return "auto"
 
 
-@click.command()
+@click.command(cls=Command, sections=_SECTIONS, arguments={"system_instruction": "--system"})
 @click.option(
     "--model",
     "models",
@@ -48,9 +70,15 @@ class BatchSize(click.ParamType[int | str]):
 )
 @own_data_options
 @click.option("--data-dir", type=_FOLDER, help="Where the tasks' data lie, instead of the hub.")
-@click.option("--limit", type=click.IntRange(min=1), help="Of each task, the first N examples only.")
+@click.option(
+    "--limit",
+    metavar="N",
+    type=click.IntRange(min=1),
+    help="Of each task, and of --data, the first N examples only.",
+)
 @click.option(
     "--num-fewshot",
+    metavar="N",
     type=click.IntRange(min=0),
     help="Solved examples before each question; by default as each task has it.",
 )
@@ -71,7 +99,10 @@ class BatchSize(click.ParamType[int | str]):
 @click.option("--dtype", help="float32, bfloat16 or float16; by default as it was saved.")
 @click.option("--trust-remote-code", is_flag=True, help="Run code that the model's folder ships.")
 @click.option(
-    "--seed", type=click.IntRange(min=0), help="Of what is drawn at random; by default lm-eval's own."
+    "--seed",
+    metavar="N",
+    type=click.IntRange(min=0),
+    help="Of what is drawn at random; by default lm-eval's own.",
 )
 @click.option("--no-cache", is_flag=True, help="Compute everything anew, and keep no responses.")
 @click.option(
@@ -82,6 +113,7 @@ class BatchSize(click.ParamType[int | str]):
 )
 @click.option(
     "--contamination-words",
+    metavar="N",
     type=click.IntRange(min=1),
     default=13,
     show_default=True,
@@ -126,12 +158,22 @@ def evaluate(
             "there is nothing to measure",
             hint="name tasks, as in --tasks hellaswag,mmlu, or give data of your own: --data FILE",
         )
+    if not options["tasks"]:
+        _refuse_of_tasks(options)
     template = chat_template or True if chat_template is not None else False
     data = own_data(
         **{name: options.pop(name) for name in OWN_DATA},
         chat_template=template,
         system=options["system"],
+        limit=options["limit"],
         seed=options["seed"],
         beside_tasks=bool(options["tasks"]),
     )
     run(Request(models=models, chat_template=template, data=data, **options), as_json=as_json)
+
+
+def _refuse_of_tasks(options: Mapping[str, Any]) -> None:
+    """Raises ConfigError of the first option that only named tasks would use."""
+    for name, option in _OF_TASKS.items():
+        if options[name] not in (None, ()):
+            raise ConfigError(f"{option} is of named tasks, and none is given", hint="Add --tasks NAMES")

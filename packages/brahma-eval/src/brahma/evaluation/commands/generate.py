@@ -11,8 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from brahma.core.command import Command
 from brahma.core.errors import ConfigError
-from brahma.evaluation.commands.options import model_options, sampling_options
+from brahma.evaluation.commands.options import (
+    MODEL_OPTIONS,
+    SAMPLING_OPTIONS,
+    model_options,
+    sampling_options,
+)
 
 if TYPE_CHECKING:
     from brahma.evaluation.generator import Generator
@@ -20,7 +26,7 @@ if TYPE_CHECKING:
     from brahma.evaluation.sampling import Sampling
 
 
-class _GenerateCommand(click.Command):
+class _GenerateCommand(Command):
     """Answers those who type the prompt behind the model."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
@@ -36,7 +42,22 @@ class _GenerateCommand(click.Command):
         return loose
 
 
-@click.command(cls=_GenerateCommand)
+@click.command(
+    cls=_GenerateCommand,
+    sections={
+        "Model": MODEL_OPTIONS,
+        "Prompts": (
+            "--prompt",
+            "--message",
+            "--system",
+            "--input",
+            "--output",
+            "--num-samples",
+            "--batch-size",
+        ),
+        "How it writes": SAMPLING_OPTIONS,
+    },
+)
 @model_options
 @click.option("--prompt", help="Text to go on from; '-' reads it from standard input.")
 @click.option(

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import click
 
+from brahma.core.command import Command
 from brahma.core.complete import models
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("adapter", shell_complete=models)
 @click.option("--output", required=True, metavar="DIR", help="Folder for the model; it must not exist.")
 @click.option("--base", metavar="MODEL", help="Where the base model is now, if it was moved.")

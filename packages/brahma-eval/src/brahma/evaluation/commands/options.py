@@ -54,6 +54,13 @@ _SAMPLING = (
 )
 
 
+MODEL_OPTIONS = ("--device", "--dtype", "--trust-remote-code")
+SAMPLING_OPTIONS = (
+    *("--max-new-tokens", "--temperature", "--top-k", "--top-p", "--min-p"),
+    *("--repetition-penalty", "--stop", "--seed"),
+)
+
+
 def model_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """MODEL and how it is loaded: the arguments `model`, `device`, `dtype`, `trust_remote_code`."""
     return _decorated(command, _MODEL)

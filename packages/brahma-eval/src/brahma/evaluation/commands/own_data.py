@@ -51,6 +51,7 @@ class OwnData:
 
     Attributes:
         metrics: None: as `Evaluator.evaluate_custom` has it.
+        limit: rows, the first ones; None: all.
         examples: keep what the model gave for each row, where it gives anything.
         beside_tasks: the template, system message and seed are given for named tasks as well, so that they
             need not be of use here.
@@ -59,6 +60,7 @@ class OwnData:
     data: str
     metrics: str | None
     score: Score | None
+    limit: int | None
     sampling: SamplingOptions
     chat_template: bool | str
     system: str | None
@@ -74,6 +76,7 @@ class OwnData:
             self.data,
             metrics=self.metrics,
             score=self.score,
+            limit=self.limit,
             examples=asks,
             chat_template=self.chat_template if told else False,
             system_instruction=self.system if told else None,
@@ -96,6 +99,7 @@ def own_data(
     max_new_tokens: int | None,
     temperature: float | None,
     stop: tuple[str, ...],
+    limit: int | None,
     seed: int | None,
     chat_template: bool | str,
     system: str | None,
@@ -137,6 +141,7 @@ def own_data(
         data=data,
         metrics=metrics,
         score=None if score is None else load_score(score),
+        limit=limit,
         sampling=sampling,
         chat_template=chat_template,
         system=system,

@@ -9,7 +9,8 @@ from brahma.core.errors import ConfigError
 from brahma.evaluation.custom.choices import ACCURACIES
 from brahma.evaluation.custom.measuring import Settings, measure_answers, measure_choices
 from brahma.evaluation.custom.metrics import Asked, sort_out
-from brahma.evaluation.custom.rows import holds_choices
+from brahma.evaluation.custom.recognising import check_first_row
+from brahma.evaluation.custom.rows import CHOICE_ROW, first_rows, holds_choices
 from brahma.evaluation.sampling import Sampling, SamplingOptions
 
 if TYPE_CHECKING:
@@ -30,13 +31,16 @@ def evaluate(
     *,
     metrics: Sequence[str] | str | None,
     score: Score | None,
+    limit: int | None,
     examples: bool,
     asking: Asking,
     sampling: SamplingOptions,
 ) -> Results:
     """See `Evaluator.evaluate_custom`; nothing is loaded before what was asked for is known to make sense."""
     asked = None if metrics is None else sort_out(metrics)
-    settings = Settings((), score, asking, keep=examples)
+    if limit is not None and limit < 1:
+        raise ConfigError(f"limit is {limit}", where="limit", hint="Give 1 or more, or leave it out")
+    settings = Settings((), score, asking, limit=limit, keep=examples)
     if holds_choices(data):
         _refuse(
             list(sampling), "the model writes nothing: it chooses among the rows' own choices", "Leave it out"
@@ -47,19 +51,20 @@ def evaluate(
             f"{asked.choices[0]!r} is of rows with choices",
             where="metrics",
             why="the first row has none",
-            hint='Such rows are {"question": "…", "choices": ["…", "…"], "answer": 0}',
+            hint=f"Such rows are {CHOICE_ROW}",
         )
     writes = score is not None or (asked is not None and bool(asked.answers))
+    check_first_row(data, writes=writes and not (asked is not None and asked.totals))
     if not writes:
         given = {"examples": examples, "chat_template": bool(asking.chat_template)}
         given |= {"system_instruction": asking.system_instruction is not None}
         unused = [*(name for name, is_given in given.items() if is_given), *sampling]
         _refuse(unused, "only the loss is measured, and the model writes nothing", _ANSWERS_HINT)
-        return evaluator.measure_loss(data, None if asked is None else asked.totals)
+        return evaluator.measure_loss(first_rows(data, limit), None if asked is None else asked.totals)
     sampling.setdefault("temperature", 0.0)  # the likeliest token each time
     drawn = Sampling(**sampling)
     wanted = asked or Asked()
-    loss = evaluator.measure_loss(data, wanted.totals) if wanted.totals else None
+    loss = evaluator.measure_loss(first_rows(data, limit), wanted.totals) if wanted.totals else None
     answers = measure_answers(evaluator, data, replace(settings, metrics=wanted.answers), drawn)
     return answers if loss is None else loss.joined(answers)
 

@@ -35,12 +35,14 @@ class Settings:
     Attributes:
         metrics: of answers, or some of `ACCURACIES`.
         score: the user's own function.
+        limit: rows, the first ones; None: all.
         keep: give each example with the results.
     """
 
     metrics: tuple[str, ...]
     score: Score | None
     asking: Asking
+    limit: int | None
     keep: bool
 
 
@@ -51,7 +53,7 @@ def measure_answers(evaluator: Evaluator, data: Data, settings: Settings, sampli
         BrahmaError: a row, a metric or the scoring function that cannot be used; before the model writes
             wherever that can be told.
     """
-    questions, skipped = read_questions(data, referenced=bool(settings.metrics))
+    questions, skipped = read_questions(data, referenced=bool(settings.metrics), limit=settings.limit)
     metrics = [AnswerMetric(name) for name in settings.metrics]
     _try_out(metrics, questions)
     model, tokenizer = evaluator.model, _with_template(evaluator.tokenizer, data, settings.asking)
@@ -81,7 +83,7 @@ def measure_choices(evaluator: Evaluator, data: Data, settings: Settings) -> Res
     Raises:
         BrahmaError: a row or the scoring function that cannot be used.
     """
-    questions = read_choices(data)
+    questions = read_choices(data, settings.limit)
     tokenizer = _with_template(evaluator.tokenizer, data, settings.asking)
     reader = Reader(evaluator.model, tokenizer, settings.asking)
     chosen, cut = choose(evaluator.model, questions, reader, batch_size=evaluator.batch_size)

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from string import ascii_uppercase
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
@@ -32,7 +33,8 @@ CHOICES = "choices"
 _ASKED_BY = ("question", "prompt")
 _PLACEHOLDER = "an answer"
 _REFERENCE_HINT = 'Write right answers as "references": ["…", …]'
-_CHOICE_HINT = 'Write {"question": "…", "choices": ["…", "…"], "answer": 0}'
+CHOICE_ROW = '{"question": "…", "choices": ["…", "…"], "answer": 0}'
+_CHOICE_HINT = f"Write {CHOICE_ROW}"
 
 
 @dataclass(frozen=True)
@@ -86,33 +88,48 @@ def holds_choices(data: Data) -> bool:
     return isinstance(first, RawRow) and isinstance(first.value, dict) and CHOICES in first.value
 
 
-def read_questions(data: Data, *, referenced: bool) -> tuple[list[Question], int]:
+def first_rows(data: Data, limit: int | None) -> Data:
+    """The data without what is behind its first rows; None: all of it.
+
+    Raises:
+        DataError: as `Dataset.of`.
+    """
+    if limit is None:
+        return data
+    rows = tuple(islice(raw_rows(data), limit))
+    if isinstance(data, Dataset):
+        return Dataset((), data.options, template=data.template, rows=rows)
+    return Dataset((), rows=rows)
+
+
+def read_questions(data: Data, *, referenced: bool, limit: int | None = None) -> tuple[list[Question], int]:
     """The questions of the data, and how many rows its own policy skips.
 
     Args:
         referenced: each must have something to compare with.
+        limit: rows, the first ones; None: all.
 
     Raises:
         DataError: no such file, or no row.
         RowError: a row that is no question, or has no answer to compare with.
     """
-    return _read(data, lambda raw: _question(raw, referenced))
+    return _read(data, lambda raw: _question(raw, referenced), limit)
 
 
-def read_choices(data: Data) -> list[Choices]:
-    """The questions with choices of the data.
+def read_choices(data: Data, limit: int | None = None) -> list[Choices]:
+    """The questions with choices of the data; of its first rows.
 
     Raises:
         DataError: as `read_questions`.
         RowError: a row lacks a key, or what stands there does not fit.
     """
-    return _read(data, _choices)[0]
+    return _read(data, _choices, limit)[0]
 
 
-def _read(data: Data, make: Callable[[RawRow], _Asked]) -> tuple[list[_Asked], int]:
+def _read(data: Data, make: Callable[[RawRow], _Asked], limit: int | None) -> tuple[list[_Asked], int]:
     skips = isinstance(data, Dataset) and data.options.on_bad_row == "skip"
     found, skipped = [], 0
-    for raw in raw_rows(data):
+    for raw in islice(raw_rows(data), limit):
         try:
             if isinstance(raw, BadRow):
                 raise raw.error
