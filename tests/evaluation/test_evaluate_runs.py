@@ -58,10 +58,22 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _run(place: Path, *arguments: str) -> Result:
+    return _evaluate(place, *arguments, "--tasks", "hellaswag", "--data-dir", "exam")
+
+
+def _evaluate(place: Path, *arguments: str) -> Result:
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(place)
         patch.setenv("XDG_CACHE_HOME", str(place / "cache"))
-        return CliRunner().invoke(evaluate, [*arguments, "--tasks", "hellaswag", "--data-dir", "exam"])
+        return CliRunner().invoke(evaluate, [*arguments])
+
+
+def _own_rows(place: Path) -> str:
+    """The examination as a file of rows with choices."""
+    rows = [_row(number) for number in range(20)]
+    questions = [{"question": row["ctx"], "choices": row["endings"], "answer": 0} for row in rows]
+    (place / "own.jsonl").write_text("".join(json.dumps(row) + "\n" for row in questions))
+    return "own.jsonl"
 
 
 def test_a_report_gives_each_score_on_all_and_on_what_was_not_seen(place: Path) -> None:
@@ -114,9 +126,27 @@ def test_a_foreign_model_cannot_be_told_about(place: Path, model_folder: Path) -
 
 def test_data_of_ones_own_is_looked_for_too(place: Path) -> None:
     run = place / "runs" / "leaky"
-    rows = [_row(number) for number in range(20)]
-    questions = [{"question": row["ctx"], "choices": row["endings"], "answer": 0} for row in rows]
-    results = Evaluator(run).evaluate_custom(questions, examples=True)
+    results = Evaluator(run).evaluate_custom(place / _own_rows(place), examples=True)
     data = find_contamination(results, run).tasks["data"]
     assert {each.doc_id for each in data.found} == set(PLANTED)
     assert set(data.figures) == {"acc", "acc_norm", "acc_bytes"}
+
+
+def test_the_command_tells_of_data_of_ones_own_alone_or_beside_tasks(place: Path) -> None:
+    own = _own_rows(place)
+    shown = _evaluate(place, "--model", "leaky", "--data", own)
+    assert "13 words in a row in common with the 33 rows" in shown.stdout
+    assert "seen of data: 1 (" in shown.stdout
+    assert shown.stdout.index("documents") < shown.stdout.index("13 words")
+    both = json.loads(_run(place, "--model", "leaky", "--data", own, "--json").stdout)["brahma"]
+    tasks = both["contamination"]["tasks"]
+    assert list(tasks) == ["hellaswag", "data"]
+    for task in tasks.values():
+        assert task["examples"] == {"clean": 17, "contaminated": 3, "unjudged": 0}
+    assert tasks["data"]["all"]["acc"]["value"] == both["data"]["acc"]
+    left_out = _evaluate(place, "--model", "leaky", "--data", own, "--no-contamination")
+    assert "in a row" not in left_out.output
+    (place / "text.txt").write_text("A text has a loss, and no examples.")
+    loss = _evaluate(place, "--model", "leaky", "--data", "text.txt")
+    assert "perplexity" in loss.stdout
+    assert "contamination" not in loss.output

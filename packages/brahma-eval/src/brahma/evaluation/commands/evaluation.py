@@ -139,8 +139,8 @@ def measure(name: str, evaluator: Evaluator, request: Request) -> Measured:
     tasks = _run_tasks(evaluator, request) if request.tasks else None
     data = request.data.measure(evaluator) if request.data is not None else None
     contamination = None
-    if tasks is not None and request.contamination:
-        contamination = seen_before(tasks, evaluator.model_path, request.contamination_words)
+    if request.contamination:
+        contamination = seen_before(tasks, data, evaluator.model_path, request.contamination_words)
     return Measured(name, evaluator, tasks, data, contamination)
 
 
@@ -178,10 +178,12 @@ def show(measured: Measured, *, with_name: bool) -> None:
         for line in summary(measured.tasks):
             for part in folded(line, columns_of(sys.stderr) or sys.maxsize):
                 click.echo(part, err=True)
+    if measured.data is not None:
+        if measured.tasks is not None:
+            click.echo()
+        show_own(measured.data)
     if measured.contamination is not None:
         show_seen(measured.contamination)
-    if measured.data is not None:
-        show_own(measured.data)
 
 
 def keep(measured: Measured, request: Request, *, several: bool) -> None:

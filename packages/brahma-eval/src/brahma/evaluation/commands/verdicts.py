@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
@@ -22,17 +23,31 @@ if TYPE_CHECKING:
     from brahma.evaluation.results import Results
 
 
-def seen_before(results: TaskResults, model_path: str, ngram: int) -> Contamination | None:
-    """What of the examples the model was trained on; None where no task has examples."""
+def seen_before(
+    tasks: TaskResults | None, data: Results | None, model_path: str, ngram: int
+) -> Contamination | None:
+    """What of the examples the model was trained on; None where there are no examples, as of a loss."""
     from brahma.evaluation.contamination import find_contamination
 
-    if not any(task.samples for task in results.tasks.values()):
+    results = _with_examples(tasks, data)
+    if results is None:
         return None
     try:
         return find_contamination(results, model_path, ngram=ngram)
     except BrahmaError as error:
         print_warning(f"contamination cannot be told: {error.message}")
         return None
+
+
+def _with_examples(tasks: TaskResults | None, data: Results | None) -> TaskResults | None:
+    """Named tasks, and data of one's own as one more; None where no model was asked anything."""
+    from brahma.evaluation.as_tasks import as_tasks
+    from brahma.evaluation.harness.results import TaskResults
+
+    named = tasks if tasks is not None else TaskResults({})
+    own = as_tasks(data).tasks if data is not None and data.examples else {}
+    found = replace(named, tasks={**named.tasks, **own})
+    return found if any(task.samples for task in found.tasks.values()) else None
 
 
 def show_seen(contamination: Contamination) -> None:
