@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +12,9 @@ from torch import nn
 from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedModel
 
 from brahma.core.errors import ConfigError, ModelError
+from brahma.core.models import load_model
 from brahma.core.models.quantization import QuantizationReport, plan_layers, quantize_model, quantized_layers
+from tests.core.models import architectures
 from tests.core.models.quantization.toys import chosen
 from tests.core.models.tiny import llama
 
@@ -32,6 +35,16 @@ def test_all_linear_layers_but_the_head_are_quantized() -> None:
     assert len(found.group_sizes) == 2 * 7
     assert not found.left
     assert not any("lm_head" in name or "embed" in name for name in found.group_sizes)
+
+
+def test_of_a_head_of_several_layers_none_is_quantized(tmp_path: Path) -> None:
+    bert = load_model(architectures.saved(tmp_path, "modernbert-decoder"))
+    assert isinstance(bert.get_submodule("lm_head.dense"), nn.Linear)
+    found = plan_layers(bert, chosen(group_size=32))
+    assert found.group_sizes
+    assert not any("head" in name for name in [*found.group_sizes, *found.left])
+    named = plan_layers(bert, chosen(group_size=32, skip_modules=["lm_head.dense", "decoder"]))
+    assert named == found
 
 
 def test_a_width_that_it_does_not_divide_takes_the_largest_that_does() -> None:

@@ -13,6 +13,7 @@ from transformers import PreTrainedModel
 
 from brahma.core.errors import ConfigError, ModelError
 from brahma.core.layer_roles import ends_with
+from brahma.core.models.inputs import decoder_of
 from brahma.core.quantizers import ChosenQuantizer
 from brahma.core.suggest import suggestion
 
@@ -78,12 +79,12 @@ def log_deviations(report: QuantizationReport, chosen: ChosenQuantizer, model: P
 
 def _sorted_out(model: PreTrainedModel) -> tuple[dict[str, nn.Linear], dict[str, str]]:
     """The linear layers, and what else holds matrices; not the embeddings, not the head."""
-    head = model.get_output_embeddings()
+    head = _head_of(model)
     shared = Counter(id(p) for _, p in model.named_parameters(remove_duplicate=False))
     linears: dict[str, nn.Linear] = {}
     left: dict[str, str] = {}
     for name, module in model.named_modules():
-        if module is head or isinstance(module, nn.Embedding):
+        if module in head or isinstance(module, nn.Embedding):
             continue
         if type(module) is nn.Linear:  # a subclass computes something else
             if shared[id(module.weight)] > 1:
@@ -95,10 +96,17 @@ def _sorted_out(model: PreTrainedModel) -> tuple[dict[str, nn.Linear], dict[str,
     return linears, left
 
 
+def _head_of(model: PreTrainedModel) -> set[nn.Module]:
+    """The output head; of one that has several layers, as ModernBERT's, all of them."""
+    inside = {*model.base_model.modules(), *decoder_of(model).modules()}
+    last = model.get_output_embeddings()
+    return {module for module in model.modules() if module is last or module not in inside}
+
+
 def _skipped(linears: Mapping[str, nn.Linear], model: PreTrainedModel, ends: Iterable[str]) -> list[str]:
     """The layers whose names end so, by whole parts: `down_proj`, `mlp.down_proj`, …"""
-    head = model.get_output_embeddings()
-    names = [*linears, *(name for name, module in model.named_modules() if module is head)]
+    head = _head_of(model)
+    names = [*linears, *(name for name, module in model.named_modules() if name and module in head)]
     found: set[str] = set()
     for end in ends:
         matching = {name for name in names if ends_with(name, end)}
