@@ -14,6 +14,7 @@ _GROUPS = {
     "data": "Look at, clean, convert and split data",
     "plugins": "See what can be chosen by name, and what is broken",
     "runs": "See how runs stand, compare and delete them",
+    "searches": "See how searches for settings stand",
     "tokenizer": "Make a tokenizer from text",
 }
 """What a group is for; a group of a stranger's commands is described by their names."""

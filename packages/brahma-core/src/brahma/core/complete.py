@@ -27,6 +27,13 @@ def run_names(ctx: Context, parameter: Parameter, incomplete: str) -> Items:
     return _beginning(incomplete, sorted(names))
 
 
+def search_names(ctx: Context, parameter: Parameter, incomplete: str) -> Items:
+    """Names of the searches in the command's `--output-dir`, or in the working directory."""
+    searches = Path(ctx.params.get("output_dir") or ".") / "searches"
+    names = (entry.name for entry in _entries(searches) if entry.is_dir())
+    return _beginning(incomplete, sorted(names))
+
+
 def models(ctx: Context, parameter: Parameter, incomplete: str) -> Items:
     """Names of runs, or where none begins so, folders."""
     return run_names(ctx, parameter, incomplete) or [CompletionItem(incomplete, type="dir")]

@@ -58,12 +58,13 @@ class Style:
         return cls(width, has_colour(stream))
 
 
-def draw_lines(lines: Sequence[Line], style: Style, *, height: int = 14) -> str:
-    """A legend, and below it the curves over each other by step; an empty text when there is nothing to draw.
+def draw_lines(lines: Sequence[Line], style: Style, *, height: int = 14, title: str = "loss by step") -> str:
+    """A legend, and below it the curves over each other; an empty text when there is nothing to draw.
 
     Args:
         lines: a long one is drawn as its running mean.
         height: rows of the drawing, its scales included.
+        title: what is drawn, by what.
 
     Raises:
         MissingDependencyError: plotext is not installed.
@@ -85,7 +86,8 @@ def draw_lines(lines: Sequence[Line], style: Style, *, height: int = 14) -> str:
     text: str = figure.build().string(colorless=not style.colour)
     figure.clear()
     rows = (text if style.braille else text.translate(_ASCII)).splitlines()
-    return "\n".join([_legend([line for line, _ in drawn], marks, style), *(row.rstrip() for row in rows)])
+    legend = _legend([line for line, _ in drawn], marks, style)
+    return "\n".join([f"{title}:  {legend}", *(row.rstrip() for row in rows)])
 
 
 def _finite(curve: Curve, width: int) -> Iterator[Point]:
@@ -112,7 +114,7 @@ def _legend(lines: Sequence[Line], marks: Sequence[str], style: Style) -> str:
     coloured = (
         click.style(text, fg=_colour(number)) if style.colour else text for number, text in enumerate(texts)
     )
-    return "loss by step:  " + "   ".join(coloured)
+    return "   ".join(coloured)
 
 
 def _set_scales(figure: Any, points: Sequence[Point], width: int, height: int) -> None:

@@ -147,6 +147,12 @@ def brahma_commands() -> Iterable[CommandEntry]:
         name="search", target="brahma.train.search.command:search", summary="Search for better settings"
     )
     yield CommandEntry(
+        name="searches list", target="brahma.train.search.listing:list_all", summary="How searches stand"
+    )
+    yield CommandEntry(
+        name="searches show", target="brahma.train.search.showing:show", summary="One search and its trials"
+    )
+    yield CommandEntry(
         name="init", target="brahma.train.init.command:init", summary="Write a configuration for your data"
     )
     yield CommandEntry(

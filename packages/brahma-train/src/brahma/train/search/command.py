@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import sys
 
 import click
 
 from brahma.core.complete import config_files, config_keys
+from brahma.core.layout import columns_of, folded
 
 
 @click.command()
@@ -44,8 +46,9 @@ def search(path: str, optimize: str | None, overrides: tuple[str, ...], **given:
     The last line on standard output is the path of the best configuration.
     """
     from brahma.core.config import load_config
-    from brahma.train.search.outcome import outcome
+    from brahma.train.search.outcome import outcome, places
     from brahma.train.search.search import Search
+    from brahma.train.search.showing import called
 
     asked = [f"search.{key}={_written(value)}" for key, value in given.items() if value is not None]
     resolved = load_config(path, (*overrides, *asked))
@@ -54,12 +57,18 @@ def search(path: str, optimize: str | None, overrides: tuple[str, ...], **given:
     try:
         result = found.run()
     except (KeyboardInterrupt, SystemExit):
-        again = f"the same command goes on; `brahma searches show {found.name}` shows what was found"
-        click.echo(f"search {found.name} is paused: {again}", err=True)
+        show = f"`brahma searches show {called(found.study)}` shows what was found"
+        _say(f"search {found.name} is paused: the same command goes on; {show}")
         raise
-    for line in outcome(result, found.study):
-        click.echo(line, err=True)
+    for line in (*outcome(result, result.definition), *places(result)):
+        _say(line)
     click.echo(str(result.file))
+
+
+def _say(line: str) -> None:
+    """On standard error; folded where a terminal would break it."""
+    for part in folded(line, columns_of(sys.stderr) or sys.maxsize):
+        click.echo(part, err=True)
 
 
 def _written(value: str | int) -> str:

@@ -24,6 +24,8 @@ _FEWEST_ROWS = 3
 _SHORTEST_REASON = 16
 _WORTH_A_LINE = (events.SearchBegun, events.TrialFailed, events.BudgetSpent, events.Exhausted)
 """What stays on the screen above the table; all else is seen in it."""
+_BEGINS = (events.TrialStarted, events.TrialResumed, events.Promoted)
+_ENDS = (events.RungReached, events.TrialFinished, events.TrialFailed)
 
 
 class LiveSearch(LiveScreen):
@@ -53,6 +55,10 @@ class LiveSearch(LiveScreen):
             self._standing = Standing(event.folder, event.trials, event.max_tokens, self._now)
         elif self._standing is not None:
             self._standing.read()
+            if isinstance(event, _BEGINS):
+                self._standing.take(event.number)
+            elif isinstance(event, _ENDS):
+                self._standing.take(None)
         self._waiting = isinstance(event, events.Waiting)
         if isinstance(event, _WORTH_A_LINE):
             self.surface.keep(*map(Text, lines))
@@ -102,6 +108,7 @@ class LiveSearch(LiveScreen):
         self._training = None
         standing, self._standing = self._standing, None
         if standing is not None:
+            standing.take(None)
             standing.read()
             self.surface.moved(now=True)  # takes it off its place before it is printed to stay
             self.surface.keep(*self._table(standing, None))
@@ -184,7 +191,7 @@ def _head(standing: Standing, name: str, wanted: int, columns: int, *, going: bo
     if standing.best is not None:
         parts.append(Text(f"best {standing.best.value:.5g}", colour("good")))
     if going:
-        parts.append(Text(standing.left))
+        parts += [Text(standing.left)] if standing.left else []
         rest = columns - sum(part.cell_len + len(_GAP) for part in parts)
         if rest >= 8 and expected:
             parts.insert(1, bar(min(1.0, tokens / expected), min(rest, _LONGEST_BAR)))
@@ -204,7 +211,7 @@ def _chosen(rows: Sequence[TrialRow], most: int) -> list[TrialRow]:
 def _aligned(rows: Sequence[TrialRow], metric: str, names: Sequence[str], columns: int) -> list[Text]:
     """The rows under their headers; where that is too wide, without tokens, then without the last columns."""
     headers = ["trial", "state", "step", metric, "tokens", *short_names(names)]
-    table = [headers, *(_cells(row) for row in rows)]
+    table = [headers, *(row.cells for row in rows)]
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     kept = list(range(len(headers)))
     if _width(widths, kept) > columns:
@@ -220,11 +227,6 @@ def _aligned(rows: Sequence[TrialRow], metric: str, names: Sequence[str], column
         line.truncate(columns, overflow="ellipsis")
         lines.append(line)
     return lines
-
-
-def _cells(row: TrialRow) -> list[str]:
-    number = f"{'*' if row.is_best else ' '}{row.trial.number}"
-    return [number, row.state, row.step, row.value, row.tokens, *row.params]
 
 
 def _width(widths: Sequence[int], kept: Sequence[int]) -> int:

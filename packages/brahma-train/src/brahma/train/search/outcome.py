@@ -7,15 +7,13 @@ from collections.abc import Iterator
 from brahma.train.search.importance import importance
 from brahma.train.search.records import TrialRecord
 from brahma.train.search.results import SearchResult
-from brahma.train.search.storage import Definition, Study
-from brahma.train.search.table import given_trial, in_words
+from brahma.train.search.storage import Definition
+from brahma.train.search.table import given_trial, in_words, rung_name
 
 
-def outcome(result: SearchResult, study: Study) -> list[str]:
-    """What a search came to, in lines: the best, what it gained, what it took, and where things are."""
-    definition = study.definition
-    assert definition is not None
-    return [*_found(result, definition), *_tokens(result), *_matters(result, definition), *_places(result)]
+def outcome(result: SearchResult, definition: Definition) -> list[str]:
+    """What a search came to, in lines: the best, what it gained, what it took, and what matters."""
+    return [*_found(result, definition), *_tokens(result), *_matters(result, definition)]
 
 
 def _found(result: SearchResult, definition: Definition) -> Iterator[str]:
@@ -38,9 +36,7 @@ def _gain(best: TrialRecord, given: TrialRecord, definition: Definition) -> str:
     now, before = best.values[rung], given.values[rung]
     part = f", {100 * abs(now - before) / abs(before):.3g} %" if before else ""
     way = "less" if now < before else "more"
-    where = (
-        "at the end" if definition.divisors[rung] == 1 else f"after 1/{definition.divisors[rung]} of a trial"
-    )
+    where = rung_name(definition, rung)
     return (
         f"the configuration as given had {before:.5g} {where}, the best {now:.5g}: "
         f"{abs(now - before):.3g}{part} {way}"
@@ -63,11 +59,12 @@ def _matters(result: SearchResult, definition: Definition) -> Iterator[str]:
     if found.why:
         yield found.why
     else:
-        shares = ", ".join(f"{name} {share:.0%}" for name, share in found.shares.items())
-        yield f"what matters, by {found.trials} trials: {shares}"
+        shares = ", ".join(f"{name} {100 * share:.0f} %" for name, share in found.shares.items())
+        yield f"what matters, as far as {found.trials} trials tell: {shares}"
 
 
-def _places(result: SearchResult) -> Iterator[str]:
+def places(result: SearchResult) -> Iterator[str]:
+    """Where the pictures and the best checkpoint are."""
     for path in result.pictures:
         yield f"picture: {path}"
     if result.checkpoint is not None:

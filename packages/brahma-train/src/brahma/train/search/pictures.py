@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from statistics import median
 from textwrap import fill
 from typing import TYPE_CHECKING
 
@@ -16,10 +17,11 @@ from brahma.core.errors import BrahmaError, RunError
 from brahma.core.plot import new_figure, save_figure, tidy
 from brahma.core.progress import progress
 from brahma.train.search.importance import at_rung, furthest_rung, importance
+from brahma.train.search.leading import comparisons, leaders
 from brahma.train.search.ranges import Numbers, Range, Values
 from brahma.train.search.records import TrialRecord, best_trial
 from brahma.train.search.storage import Definition, Study
-from brahma.train.search.table import given_trial, short, short_names
+from brahma.train.search.table import given_trial, rung_name, short, short_names
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -31,6 +33,7 @@ PICTURES = ("history", "importance", "parameters")
 """Names of the files that are drawn."""
 
 _BEST, _GIVEN, _OTHER = "tab:green", "tab:orange", "tab:blue"
+_FAILED, _FAILED_MARK = "tab:red", "x"
 _LOG_FROM = 20.0  # highest over lowest value from which on an axis is logarithmic
 _FAR = 3.0  # how many times the spread of the better three quarters a value lies off to be cut off
 _A_ROW = 3  # panels of parameters in a row
@@ -92,11 +95,7 @@ def plot_history(name: str, trials: Sequence[TrialRecord], definition: Definitio
 
 def _draw_progress(axes: Axes, trials: Sequence[TrialRecord], definition: Definition) -> None:
     """Every comparison as a dot, a shade a rung; the best so far as a line."""
-    reached = sorted(
-        (spent, trial.number, rung)
-        for trial in trials
-        for rung, spent in enumerate(trial.spent_by_all[: len(trial.values)])
-    )
+    reached = comparisons(trials)
     rungs = len(definition.divisors)
     for rung in range(rungs):
         dots = [(spent, trials[number].values[rung]) for spent, number, at in reached if at == rung]
@@ -107,31 +106,15 @@ def _draw_progress(axes: Axes, trials: Sequence[TrialRecord], definition: Defini
                 s=26,
                 color=_OTHER,
                 alpha=0.25 + 0.75 * rung / max(1, rungs - 1),
-                label=_rung_name(definition, rung),
+                label=rung_name(definition, rung),
                 zorder=3,
             )
-    steps, best = _best_so_far(reached, trials, definition)
-    axes.step(steps, best, where="post", color=_BEST, label="best so far, of the furthest rung", zorder=2)
+    led = leaders(trials, higher_is_better=definition.higher_is_better)
+    spent, best = [each for each, _ in led], [value for _, value in led]
+    axes.step(spent, best, where="post", color=_BEST, label="best so far, of the furthest rung", zorder=2)
     axes.set_xlabel("tokens of all trials")
     axes.xaxis.set_major_formatter(lambda value, _: short(value))
     axes.legend(frameon=False, fontsize="small")
-
-
-def _best_so_far(
-    reached: Sequence[tuple[int, int, int]], trials: Sequence[TrialRecord], definition: Definition
-) -> tuple[list[int], list[float]]:
-    """Tokens and the value of the trial that led then: the best of those that had got furthest."""
-    seen: dict[int, TrialRecord] = {}
-    steps, values = [], []
-    for spent, number, rung in reached:
-        trial = trials[number]
-        seen[number] = TrialRecord(**{**vars(trial), "values": trial.values[: rung + 1], "reason": ""})
-        leader = best_trial(list(seen.values()), higher_is_better=definition.higher_is_better)
-        assert leader is not None
-        assert leader.value is not None
-        steps.append(spent)
-        values.append(leader.value)
-    return steps, values
 
 
 def _draw_trials(axes: Axes, trials: Sequence[TrialRecord], definition: Definition) -> None:
@@ -155,7 +138,7 @@ def _draw_trials(axes: Axes, trials: Sequence[TrialRecord], definition: Definiti
     if len(definition.divisors) > 1:
         axes.set_xscale("log")
         lengths = [trial.tokens for trial in trials if len(trial.tokens) == len(definition.divisors)]
-        axes.set_xticks([sum(each) / len(each) for each in zip(*lengths, strict=True)])
+        axes.set_xticks([median(each) for each in zip(*lengths, strict=True)])
         axes.set_xticks([], minor=True)
     axes.xaxis.set_major_formatter(lambda value, _: short(value))
     axes.legend(frameon=False, fontsize="small")
@@ -172,7 +155,7 @@ def plot_importance(name: str, trials: Sequence[TrialRecord], definition: Defini
     axes = figure.subplots()
     axes.set_title(f"search {name}: what matters", loc="left", fontweight="bold")
     if found.why:
-        axes.text(0.5, 0.5, fill(found.why, 60), ha="center", va="center", transform=axes.transAxes)
+        axes.text(0.5, 0.5, fill(found.why, 80), ha="center", va="center", transform=axes.transAxes)
         axes.set_axis_off()
         return figure
     names = list(found.shares)[::-1]
@@ -183,7 +166,7 @@ def plot_importance(name: str, trials: Sequence[TrialRecord], definition: Defini
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
     axes.set_xlabel(
         f"share in what the best third of {found.trials} trials has in common\n"
-        f"(PED-ANOVA; compared {_rung_name(definition, found.rung)})",
+        f"(PED-ANOVA; compared {rung_name(definition, found.rung)})",
         fontsize="small",
     )
     tidy(axes)
@@ -203,36 +186,82 @@ def plot_parameters(name: str, trials: Sequence[TrialRecord], definition: Defini
     rows, columns = -(-count // _A_ROW), min(count, _A_ROW)
     figure = new_figure(max(5.0, 3.2 * columns), 0.6 + 2.9 * rows)
     panels = figure.subplots(rows, columns, squeeze=False, sharey=True)
-    title = f"search {name}: {definition.metric} of {len(reached)} trials, {_rung_name(definition, rung)}"
+    title = f"search {name}: {definition.metric} of {len(reached)} trials, {rung_name(definition, rung)}"
     figure.suptitle(title, x=0.02, ha="left", fontweight="bold", fontsize="medium")
+    failed = [trial for trial in trials if trial.reason]
+    marked = _marked(reached, trials, definition)
     for axes in panels.flat[count:]:
         axes.set_axis_off()
     for axes, label, key in zip(
         panels.flat, short_names(list(definition.space)), definition.space, strict=False
     ):
-        _draw_parameter(axes, key, reached, rung, definition)
+        _draw_parameter(axes, key, reached, rung, definition.space[key], marked)
+        _draw_failed(axes, [_place(trial.params[key], definition.space[key]) for trial in failed])
         axes.set_xlabel(label)
+    _explain(figure, marked, failed=len(failed))
     for axes in panels[:, 0]:
         axes.set_ylabel(definition.metric)
     _scale_values(panels[0, 0], [trial.values[rung] for trial in reached], definition)
     return figure
 
 
-def _draw_parameter(
-    axes: Axes, name: str, trials: Sequence[TrialRecord], rung: int, definition: Definition
-) -> None:
-    span = definition.space[name]
-    best = best_trial(trials, higher_is_better=definition.higher_is_better)
+def _marked(
+    reached: Sequence[TrialRecord], trials: Sequence[TrialRecord], definition: Definition
+) -> dict[int, tuple[str, str]]:
+    """Number -> colour and name of the trials that stand out."""
     given = given_trial(trials, definition)
+    best = best_trial(trials, higher_is_better=definition.higher_is_better)
+    found = {}
+    if given is not None:
+        found[given.number] = _GIVEN, "the configuration as given"
+    if best is not None:
+        both = ", the configuration as given" if best is given else ""
+        found[best.number] = _BEST, f"best: trial {best.number}{both}"
+    return {trial.number: found[trial.number] for trial in reached if trial.number in found}
+
+
+def _explain(figure: Figure, marked: Mapping[int, tuple[str, str]], *, failed: int) -> None:
+    """A legend under the panels."""
+    from matplotlib.lines import Line2D
+
+    kinds = [("o", color, name) for color, name in marked.values()]
+    if failed:
+        kinds.append((_FAILED_MARK, _FAILED, f"{failed} failed, of no value"))
+    if not kinds:
+        return
+    handles = [
+        Line2D([], [], linestyle="", marker=mark, color=color, label=name) for mark, color, name in kinds
+    ]
+    figure.legend(
+        handles=handles, loc="outside lower right", ncols=len(kinds), frameon=False, fontsize="small"
+    )
+
+
+def _draw_failed(axes: Axes, places: Sequence[float]) -> None:
+    """Trials that came to no value, at the upper edge."""
+    heights = [0.98] * len(places)
+    axes.scatter(
+        places, heights, marker=_FAILED_MARK, s=30, color=_FAILED, transform=axes.get_xaxis_transform()
+    )
+
+
+def _draw_parameter(
+    axes: Axes,
+    name: str,
+    trials: Sequence[TrialRecord],
+    rung: int,
+    span: Range,
+    marked: Mapping[int, tuple[str, str]],
+) -> None:
     for trial in trials:
-        color = _BEST if trial is best else _GIVEN if trial is given else _OTHER
+        stands_out = trial.number in marked
         axes.scatter(
             [_place(trial.params[name], span)],
             [trial.values[rung]],
-            color=color,
-            s=40 if color != _OTHER else 24,
-            alpha=0.9 if color != _OTHER else 0.6,
-            zorder=3 if color != _OTHER else 2,
+            color=marked[trial.number][0] if stands_out else _OTHER,
+            s=40 if stands_out else 24,
+            alpha=0.9 if stands_out else 0.6,
+            zorder=3 if stands_out else 2,
         )
     _scale_parameter(axes, span)
     tidy(axes)
@@ -260,7 +289,8 @@ def _scale_parameter(axes: Axes, span: Range) -> None:
     assert isinstance(span, Numbers)
     if span.log:
         axes.set_xscale("log")
-        axes.set_xlim(span.low / 1.15, span.high * 1.15)
+        room = (span.high / span.low) ** 0.04
+        axes.set_xlim(span.low / room, span.high * room)
         if span.high / span.low < 10:  # a decade has no tick of its own in it
             axes.set_xticks([span.low, math.sqrt(span.low * span.high), span.high])
             axes.xaxis.set_major_formatter(lambda value, _: f"{value:.3g}")
@@ -298,8 +328,3 @@ def _scale_values(axes: Axes, values: Sequence[float], definition: Definition) -
         transform=axes.transAxes, ha="right", va="bottom" if definition.higher_is_better else "top",
         fontsize="small", color="tab:gray",
     )  # fmt: skip
-
-
-def _rung_name(definition: Definition, rung: int) -> str:
-    divisor = definition.divisors[rung]
-    return "at the end" if divisor == 1 else f"after 1/{divisor} of a trial"

@@ -17,6 +17,7 @@ from brahma.train.search.opening import given_document, put
 from brahma.train.search.parameters import Value
 from brahma.train.search.records import TrialRecord
 from brahma.train.search.space import Space
+from brahma.train.search.storage import Definition, Study
 from brahma.train.search.table import in_words
 
 if TYPE_CHECKING:
@@ -41,6 +42,22 @@ class SearchResult:
     best: TrialRecord
     trials: tuple[TrialRecord, ...]
     checkpoint: Path | None
+
+    @classmethod
+    def open(cls, name: str | Path, output_dir: str | Path = ".") -> SearchResult:
+        """What the search of that name in `output_dir/searches` has come to by now.
+
+        Raises:
+            RunError: there is none, or it has come to nothing yet.
+        """
+        return result_so_far(Study.open(name, output_dir))
+
+    @property
+    def definition(self) -> Definition:
+        """What was searched: ranges, metric, rungs."""
+        definition = Study(self.file.parent).definition
+        assert definition is not None  # it has trials
+        return definition
 
     @property
     def best_config(self) -> Config:
@@ -75,11 +92,8 @@ class SearchResult:
         """
         from brahma.core.plot import save_figure
         from brahma.train.search.pictures import plot_history
-        from brahma.train.search.storage import Study
 
-        definition = Study(self.file.parent).definition
-        assert definition is not None
-        figure = plot_history(self.name, self.trials, definition)
+        figure = plot_history(self.name, self.trials, self.definition)
         if path is not None:
             save_figure(figure, Path(path))
         return figure
@@ -168,6 +182,23 @@ def result_of(
     if best is None:
         raise no_result(name, trials)
     return SearchResult(name, file, best, tuple(trials), _checkpoint(runs / best.run, best))
+
+
+def result_so_far(study: Study) -> SearchResult:
+    """What a search that may still go on has come to.
+
+    Raises:
+        RunError: to nothing yet.
+    """
+    best, trials = study.best(), study.trials()
+    course = study.course
+    if best is None and not (course is not None and course.over):
+        raise RunError(
+            f"search {study.name} has come to nothing yet",
+            where=str(study.folder),
+            hint="wait until the first trial is compared",
+        )
+    return result_of(study.name, study.best_file, best, trials, study.output_dir / "runs")
 
 
 def no_result(name: str, trials: Sequence[TrialRecord]) -> RunError:

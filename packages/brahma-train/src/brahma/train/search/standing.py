@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from time import monotonic
 
@@ -24,9 +25,6 @@ class Standing:
         wanted: trials that there will be.
         max_tokens: that they may take together.
 
-    Attributes:
-        trials: as they were read last.
-
     Raises:
         RunError: there is no such study.
     """
@@ -41,8 +39,9 @@ class Standing:
         definition = self._study.definition
         assert definition is not None  # it was begun
         self.definition: Definition = definition
-        self.trials: Sequence[TrialRecord] = ()
+        self._stored: Sequence[TrialRecord] = ()
         self._own: tuple[str, int] | None = None
+        self._taken: int | None = None
         self.read()
         self._began, self._tokens_before = now(), self.tokens
 
@@ -50,9 +49,13 @@ class Standing:
         """Read the trials anew. Where that fails, what was read before stands: it is only shown."""
         self._read_at = self._now()
         try:
-            self.trials = self._study.trials()
+            self._stored = self._study.trials()
         except (BrahmaError, OSError):
             return
+
+    def take(self, number: int | None) -> None:
+        """This process trains that trial now, whoever holds its lock yet; None: it trains none."""
+        self._taken = number
 
     def refresh(self) -> None:
         """Read the trials anew, if it was long ago."""
@@ -62,6 +65,12 @@ class Standing:
     def moved(self, run: str, step: int) -> None:
         """The run that this process trains has done a step."""
         self._own = run, step
+
+    @property
+    def trials(self) -> list[TrialRecord]:
+        """As they were read last, by number."""
+        taken = self._taken
+        return [replace(trial, alive=True) if trial.number == taken else trial for trial in self._stored]
 
     def trial_of(self, run: str) -> TrialRecord | None:
         """The trial that a run is of."""
@@ -93,11 +102,13 @@ class Standing:
 
     @property
     def left(self) -> str:
-        """`ETA 3m 20s`, by what this and other processes have done since this one joined."""
+        """`ETA 3m 20s`, by what all processes have done since this one joined; empty at the end."""
         done, expected = self.tokens, self.expected
+        if self.trials and expected is not None and done >= expected:
+            return ""
         since = self._now() - self._began
         rate = (done - self._tokens_before) / since if since > 0 else 0.0
-        if expected is None or rate <= 0 or expected <= done:
+        if expected is None or rate <= 0:
             return "ETA …"
         return f"ETA {duration((expected - done) / rate)}"
 

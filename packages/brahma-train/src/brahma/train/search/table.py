@@ -19,8 +19,8 @@ class TrialRow:
     """A trial as it is shown.
 
     Attributes:
-        state: `finished`, `paused`, `promoted` (in training past its first rung), `running`, `waiting` (left
-            by a process that is gone), `failed`.
+        state: `finished`, `paused`, `promoted` (in training past its first rung), `running`, `interrupted`
+            (left by a process that is gone), `failed`.
         step: `300/900`: where it is, of its whole length.
         value: of the metric where it was last compared; empty before.
     """
@@ -32,6 +32,12 @@ class TrialRow:
     tokens: str
     params: tuple[str, ...]
     is_best: bool
+
+    @property
+    def cells(self) -> tuple[str, ...]:
+        """As they stand in a table; the best has a star."""
+        number = f"{'*' if self.is_best else ' '}{self.trial.number}"
+        return number, self.state, self.step, self.value, self.tokens, *self.params
 
 
 def table_rows(trials: Sequence[TrialRecord], *, higher_is_better: bool, step_of: StepOf) -> list[TrialRow]:
@@ -52,6 +58,8 @@ def _row(trial: TrialRecord, is_best: bool, step_of: StepOf) -> TrialRow:
     state: str = trial.status
     if state == "running" and trial.target:
         state = "promoted"
+    if state == "waiting":
+        state = "interrupted"
     at_rung = trial.steps[trial.rung] if trial.values else 0
     step = max(at_rung, step_of(trial)) if trial.target is not None or trial.reason else at_rung
     return TrialRow(
@@ -102,6 +110,12 @@ def given_trial(trials: Sequence[TrialRecord], definition: Definition) -> TrialR
     base, first = definition.base, trials[0]
     given = {name: base.get(path, base.get(f"{path}.name")) for name, path in definition.paths.items()}
     return first if given == dict(first.params) else None
+
+
+def rung_name(definition: Definition, rung: int) -> str:
+    """`after 1/9 of a trial`, `at the end`."""
+    divisor = definition.divisors[rung]
+    return "at the end" if divisor == 1 else f"after 1/{divisor} of a trial"
 
 
 def short_names(names: Sequence[str]) -> list[str]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 import shlex
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
@@ -20,13 +20,21 @@ from brahma.core.terminal_curve import Line, Style, draw_lines
 
 _COLUMNS = 80  # where there is no terminal
 
-output_dir_option = click.option(
-    "--output-dir",
-    type=click.Path(file_okay=False, path_type=Path),
-    default=".",
-    show_default="the working directory",
-    help="Where runs/ lies.",
-)
+_Command = TypeVar("_Command", bound=Callable[..., Any] | click.Command)
+
+
+def output_dir_of(folder: str) -> Callable[[_Command], _Command]:
+    """The option that says where a folder such as `runs/` lies."""
+    return click.option(
+        "--output-dir",
+        type=click.Path(file_okay=False, path_type=Path),
+        default=".",
+        show_default="the working directory",
+        help=f"Where {folder} lies.",
+    )
+
+
+output_dir_option = output_dir_of("runs/")
 plot_option = click.option(
     "--plot",
     type=click.Path(dir_okay=False, path_type=Path),
@@ -114,11 +122,12 @@ def print_section(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> None
             click.echo(f"  {line}")
 
 
-def print_curves(lines: Sequence[Line]) -> None:
+def print_curves(lines: Sequence[Line], title: str = "loss by step") -> None:
     """Draw curves at the terminal's width after a blank line; without plotext, say how to get it."""
     width = columns_of(sys.stdout) or _COLUMNS
     try:
-        drawing = draw_lines(lines, Style.of(sys.stdout, width), height=min(24, max(14, width // 8)))
+        style = Style.of(sys.stdout, width)
+        drawing = draw_lines(lines, style, height=min(24, max(14, width // 8)), title=title)
     except MissingDependencyError as error:
         click.echo(f"{error.message}: {error.hint}", err=True)
         return
