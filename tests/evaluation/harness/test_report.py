@@ -58,6 +58,34 @@ def test_a_narrow_terminal_has_a_list() -> None:
     ]
 
 
+def large(count: int) -> TaskResults:
+    """An examination of two parts with so many tasks, and a task beside it."""
+    names = [f"exam_{number}" for number in range(count)]
+    parts = {"exam": ["arts", "sciences"], "arts": names[:3], "sciences": names[3:]}
+    return TaskResults(
+        tasks={name: result(name, LOSS) for name in [*names, "alone"]},
+        groups={name: TaskResult(name, "2", 5, 20, 20, LOSS) for name in parts},
+        document={"group_subtasks": parts},
+    )
+
+
+def test_a_terminal_shows_a_large_group_without_its_tasks() -> None:
+    groups = ["exam", "arts", "sciences", "alone"]
+    for columns in (80, 200):
+        *lines, told = table(large(13), columns)
+        assert [line.split()[0] for line in lines if "1.0" in line or " 2 " in line] == groups
+        assert told == "13 tasks of exam: --subtasks shows each, and --output FILE has each"
+        assert len(table(large(13), columns, subtasks=True)) == len(lines) + 13
+    narrow = table(large(13), 40)
+    assert [line.split()[0] for line in narrow if "version" in line] == groups
+    assert max(map(len, narrow)) <= 40
+
+
+def test_a_small_group_or_a_pipe_has_all_tasks() -> None:
+    assert len(table(large(12), 80)) == 1 + 3 + 12 + 1
+    assert len(table(large(13))) == 1 + 3 + 13 + 1
+
+
 def test_groups_are_bold_where_there_is_colour() -> None:
     assert sum("\x1b[1m" in line for line in table(RESULTS, colour=True)) == 3  # headers, and two figures
     assert not any("\x1b" in line for line in table(RESULTS, columns=200))

@@ -29,7 +29,7 @@ _SECTIONS = {
     "Data of your own": ("--data", "--metrics", "--score", "--max-new-tokens", "--temperature", "--stop"),
     "Named tasks and data": ("--limit", "--chat-template", "--system", "--seed"),
     "What a model had seen before": ("--contamination", "--contamination-words"),
-    "Output": ("--json", "--output", "--samples"),
+    "Output": ("--subtasks", "--json", "--output", "--samples"),
 }
 _OF_TASKS = {
     "data_dir": "--data-dir",
@@ -132,6 +132,9 @@ class BatchSize(click.ParamType[int | str]):
     is_flag=False,
     flag_value="",
     help="List tasks and groups, and do nothing else; PATTERN is a part of the name, or has a *.",
+)
+@click.option(
+    "--subtasks", is_flag=True, help="On a terminal, show each task of a group of more than 12 too."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the results as JSON instead of a table.")
 def evaluate(

@@ -49,6 +49,7 @@ class Request:
     contamination_words: int
     include_path: Path | None
     allow_code: tuple[str, ...]
+    subtasks: bool
 
 
 @dataclass(frozen=True)
@@ -110,7 +111,7 @@ def run(request: Request, *, as_json: bool) -> None:
             measured = measure(name, evaluator, request)
         found.append(measured)
         if not as_json:
-            show(measured, with_name=len(evaluators) > 1)
+            show(measured, with_name=len(evaluators) > 1, subtasks=request.subtasks)
         keep(measured, request, several=len(evaluators) > 1)
     comparison = _compared(found) if len(found) > 1 and all(each.comparable for each in found) else None
     if comparison is not None and not as_json:
@@ -166,14 +167,15 @@ def _run_tasks(evaluator: Evaluator, request: Request) -> TaskResults:
     )
 
 
-def show(measured: Measured, *, with_name: bool) -> None:
+def show(measured: Measured, *, with_name: bool, subtasks: bool) -> None:
     """The tables on stdout; what it took on stderr."""
     if with_name:
         click.echo(f"\n{measured.name}")
     if measured.tasks is not None:
         from brahma.evaluation.harness.report import summary, table
 
-        for line in table(measured.tasks, columns_of(sys.stdout), colour=has_colour(sys.stdout)):
+        columns, colour = columns_of(sys.stdout), has_colour(sys.stdout)
+        for line in table(measured.tasks, columns, colour=colour, subtasks=subtasks):
             click.echo(line)
         for line in summary(measured.tasks):
             for part in folded(line, columns_of(sys.stderr) or sys.maxsize):

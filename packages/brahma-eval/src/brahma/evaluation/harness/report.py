@@ -9,13 +9,14 @@ from dataclasses import dataclass
 
 from brahma.core.layout import folded
 from brahma.core.sizes import duration
-from brahma.evaluation.aggregation import outermost
+from brahma.evaluation.aggregation import members, outermost
 from brahma.evaluation.harness.results import Figure, TaskResult, TaskResults
 
 _INDENT = "  "
 _ARROWS = {True: "↑", False: "↓", None: ""}
 _HEADERS = ("task", "version", "shots", "examples", "figure", "", "value", "error")
 _RIGHT = ("shots", "examples", "value")
+_MANY = 12  # tasks of a group beyond which a terminal shows the group alone
 _UNLIMITED = 10_000  # columns of what is no terminal
 
 
@@ -50,19 +51,27 @@ class _Entry:
         )
 
 
-def table(results: TaskResults, columns: int | None = None, *, colour: bool = False) -> list[str]:
+def table(
+    results: TaskResults, columns: int | None = None, *, colour: bool = False, subtasks: bool = False
+) -> list[str]:
     """The lines of the table: tasks, their figures and errors; tasks of a group stand below it.
 
     Args:
         columns: of the terminal; None: a row is a line, whatever its length.
         colour: with escapes that show groups in bold.
+        subtasks: on a terminal the tasks of a group that holds many too; elsewhere they are there anyway.
     """
-    entries = list(_entries(results))
+    large = {} if subtasks or columns is None else _large(results)
+    hidden = {task for of_group in large.values() for task in of_group}
+    entries = [each for each in _entries(results) if each.is_group or each.found.name not in hidden]
     lines = _table(entries, colour)
-    if columns is None or max(map(len, _table(entries, colour=False))) <= columns:
-        return lines
-    widest = max(len(name) for entry in entries for name in entry.found.figures)
-    return [line for entry in entries for line in _listed(entry, columns, widest)]
+    if columns is not None and max(map(len, _table(entries, colour=False))) > columns:
+        widest = max(len(name) for entry in entries for name in entry.found.figures)
+        lines = [line for entry in entries for line in _listed(entry, columns, widest)]
+    for name, of_group in large.items():
+        told = f"{len(of_group)} tasks of {name}: --subtasks shows each, and --output FILE has each"
+        lines += folded(told, columns or _UNLIMITED)
+    return lines
 
 
 def summary(results: TaskResults) -> Iterator[str]:
@@ -75,6 +84,14 @@ def summary(results: TaskResults) -> Iterator[str]:
         context = f"the model's context of {effort.max_length:,} tokens"
         yield f"{effort.truncated:,} of them were longer than {context}: cut from the left, as lm-eval does"
     yield from results.notes
+
+
+def _large(results: TaskResults) -> dict[str, tuple[str, ...]]:
+    """Groups that are in no other one and hold many tasks, with these."""
+    children: Mapping[str, Sequence[str]] = results.document.get("group_subtasks", {})
+    inside = {child for name in results.groups for child in children.get(name, ())}
+    found = {name: tuple(dict.fromkeys(members(results, name))) for name in results.groups}
+    return {name: tasks for name, tasks in found.items() if name not in inside and len(tasks) > _MANY}
 
 
 def _entries(results: TaskResults) -> Iterator[_Entry]:
