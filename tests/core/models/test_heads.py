@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 import torch.nn.functional as F
-from transformers import PreTrainedModel
+from transformers import AutoModelForCausalLM, PreTrainedModel
 
 from brahma.core.config.sections import LoraSection
 from brahma.core.errors import ModelError
@@ -55,6 +55,26 @@ def calls_of_head(model: PreTrainedModel) -> list[int]:
     head = model.get_output_embeddings()
     head.register_forward_hook(lambda _head, args, _out: calls.append(args[0].shape[-2]))
     return calls
+
+
+def test_the_head_of_a_model_that_refuses_borders_is_found(tmp_path: Path) -> None:
+    """Without an optional kernel, Qwen3-Next raises where it is told of documents beside each other."""
+    changes = {
+        "linear_num_value_heads": 4,
+        "linear_num_key_heads": 2,
+        "linear_key_head_dim": 8,
+        "linear_value_head_dim": 8,
+        "num_experts": 4,
+        "num_experts_per_tok": 2,
+        "moe_intermediate_size": 16,
+        "shared_expert_intermediate_size": 16,
+        "layer_types": ["linear_attention", "full_attention"],
+    }
+    saved(tmp_path, "qwen3_next", changes)
+    model = AutoModelForCausalLM.from_pretrained(tmp_path)
+    head = head_of(model)
+    assert head is not None
+    assert head.weight is model.get_output_embeddings().weight
 
 
 PAIRS = [(kind, how) for kind in KINDS for how in WRAPPED if (kind, how) != ("with a bias", "new rows")]

@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 
     from brahma.evaluation.harness.language_model import BrahmaLM
 
-ARCHITECTURES = ("llama", "gpt2", "qwen2", "gemma2", "mistral", "mamba", "bloom", "falcon")
+ARCHITECTURES = ("llama", "gpt2", "qwen2", "gemma2", "mistral", "mamba", "bloom", "falcon", "falcon alibi")
+CHANGES: dict[str, tuple[str, dict[str, Any]]] = {
+    "falcon alibi": ("falcon", {"alibi": True, "initializer_range": 0.3})  # its sdpa and its eager differ
+}
 SHOTS = "Question: Who jumps over the lazy dog? Answer: the fox.\n\n" * 2
 PAIRS = [
     *((f"{SHOTS}Question: Is it {n}?\nAnswer:", f" {letter}") for n in range(3) for letter in "ABCD"),
@@ -52,8 +55,8 @@ def folder(
     tokenizer: PreTrainedTokenizerBase,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Path:
-    kind: str = request.param
-    changes = TRAINED[kind].changes if kind in TRAINED else REFUSED[kind][1]
+    kind, more = CHANGES.get(request.param, (request.param, {}))
+    changes = {**(TRAINED[kind].changes if kind in TRAINED else REFUSED[kind][1]), **more}
     folder = saved(tmp_path_factory.mktemp("models") / kind, kind, {**changes, "vocab_size": len(tokenizer)})
     tokenizer.save_pretrained(folder)
     return folder

@@ -28,11 +28,11 @@ def attention(model: PreTrainedModel, name: str) -> Iterator[None]:
     """The attention function of that name inside: `brahma_packed` to score, `sdpa` to write with a cache.
 
     A model whose attention is its own code, such as BLOOM, has no other; its masks still follow the name, and
-    those of `eager` are what such code reads.
+    those of `eager` are what such code reads, unless it says that it has an `sdpa` of its own, as Falcon.
     """
     before = model.config._attn_implementation
     if not model._can_set_attn_implementation():
-        name = "eager" if name == "sdpa" else name
+        name = "eager" if name == "sdpa" and not model._supports_sdpa else name
     if before == name:
         yield
         return

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 import torch
@@ -10,7 +10,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
-from brahma.core.models.inputs import decoder_of, made_up, run
+from brahma.core.models.attention import PACKED
+from brahma.core.models.inputs import Inputs, decoder_of, made_up, run
 from brahma.core.models.loss import Head
 from brahma.core.modes import evaluating
 
@@ -93,8 +94,8 @@ def _find_bend(
 
     inputs = made_up(model, (8,))
     with head.register_forward_hook(swap), evaluating(model):
-        logits = run(model, inputs).logits
-        hidden = getattr(run(decoder, inputs), "last_hidden_state", None)
+        logits = _run_one(model, model, inputs).logits
+        hidden = getattr(_run_one(model, decoder, inputs), "last_hidden_state", None)
     if hidden is None or len(seen) != 1:
         return None
     read, output, given = seen[0]
@@ -103,6 +104,16 @@ def _find_bend(
     ):
         return None
     return _bend_between(model, given, logits)
+
+
+def _run_one(model: PreTrainedModel, module: nn.Module, inputs: Inputs) -> Any:
+    """What the model or its decoder gives for one document.
+
+    Where it has its own attention, without borders: some models refuse those that they cannot follow.
+    """
+    if model.config._attn_implementation == PACKED:
+        return run(module, inputs)
+    return module(input_ids=inputs.input_ids, use_cache=False)
 
 
 def _is_linear(read: Tensor, weights: tuple[Tensor, Tensor | None], output: Tensor) -> bool:
