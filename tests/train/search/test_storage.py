@@ -83,6 +83,23 @@ def test_a_trial_is_running_as_long_as_its_process_trains_it(study: Study) -> No
     assert study.trials()[0].status == "waiting"
 
 
+def test_a_kill_is_for_memory_only_where_the_system_may_have_counted_one(
+    study: Study, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    number = study.add(new())
+    for before, now, perhaps in [
+        ("a:1", "a:1", False),
+        ("a:1", "a:2", True),
+        ("a:1", "b:1", True),
+        ("", "", True),
+    ]:
+        monkeypatch.setattr("brahma.train.search.storage.memory_kills", lambda said=before: said)
+        with study.training(number):
+            pass
+        monkeypatch.setattr("brahma.train.search.storage.memory_kills", lambda said=now: said)
+        assert study.perhaps_out_of_memory(number) == perhaps, (before, now)
+
+
 def test_a_trial_at_its_end_is_complete_for_optuna_too(study: Study) -> None:
     import optuna
 

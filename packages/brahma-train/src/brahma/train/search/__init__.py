@@ -5,8 +5,12 @@ circumstances.py lengths.py         memory and steps, from which default ranges 
 measure.py                          what trials are compared by
 records.py rungs.py history.py      pure: stored trials -> what to do next, and with which values
 journal.py storage.py               the study on disk, shared by all who join it
-trial.py search.py results.py       training a trial to a rung; the loop; what came of it
-events.py plain.py command.py       what is told of it, in lines; `brahma search`
+opening.py trial.py search.py       what `Search` takes; training a trial to a rung; the loop
+events.py display.py plain.py       what happens, told in lines,
+live.py standing.py table.py        or as a table that stays in place
+leading.py importance.py            pure: which trial led when; what matters
+results.py outcome.py pictures.py   what came of it: as an object, in words, as pictures
+command.py listing.py showing.py    `brahma search`, `brahma searches list`, `brahma searches show`
 """
 
 from typing import TYPE_CHECKING

@@ -49,7 +49,7 @@ from brahma.train.search.trial import TrialFailedError, newest_step, reason_of, 
 from brahma.train.sources import Sources, open_dataset, open_validation
 
 _POLL_SECONDS = 1.0  # between two looks at what other processes do
-_KILLS = 2  # on the way to a rung, without a new checkpoint between them
+_MEMORY_KILLS, _KILLS = 2, 5  # on the way to a rung, without a new checkpoint between them
 
 
 @dataclass(frozen=True)
@@ -328,11 +328,10 @@ class Search:
         step = newest_step(Run(folder)) if folder.is_dir() else 0
         if was_killed(folder):
             stops = (*trial.stops, step)
-            if stops.count(step) >= _KILLS:
-                reason = (
-                    f"the system killed its process {_KILLS} times after step {step}: perhaps out of memory"
-                )
-                self._give_up(trial, reason, step)
+            memory, kills = self.study.perhaps_out_of_memory(trial.number), stops.count(step)
+            if kills >= (_MEMORY_KILLS if memory else _KILLS):
+                reason = f"the system killed its process {kills} times after step {step}"
+                self._give_up(trial, f"{reason}: perhaps out of memory" if memory else reason, step)
                 return None
             self.study.set_stops(trial.number, stops)
         self._tell(events.TrialResumed(trial.number, trial.params, trial.run, step))

@@ -25,6 +25,7 @@ from brahma.core.passwords import without_passwords
 from brahma.core.runs.files import read_object, writable, write_json
 from brahma.train.search.history import distribution
 from brahma.train.search.journal import open_storage, storage_errors
+from brahma.train.search.kills import memory_kills
 from brahma.train.search.parameters import Value
 from brahma.train.search.ranges import Range, range_from_dict
 from brahma.train.search.records import TrialRecord, best_trial
@@ -224,6 +225,11 @@ class Study:
         with _locked(self.folder / "search.lock", wait=True):
             yield
 
+    def perhaps_out_of_memory(self, number: int) -> bool:
+        """Whether the process that trained this trial last, and was killed, may have been so for memory."""
+        _, before = _read_lock(self._lock(number))
+        return not before or before != memory_kills()
+
     @contextmanager
     def training(self, number: int) -> Iterator[None]:
         """Be the process that trains this trial. Enter it while `deciding`.
@@ -364,16 +370,24 @@ def _locked(path: Path, *, wait: bool) -> Iterator[IO[str]]:
         try:
             _lock(file, wait=wait)
         except BlockingIOError as error:
-            file.seek(0)
             raise RunError(
-                f"trial {path.name} is being trained by process {file.read().strip() or 'unknown'}",
+                f"trial {path.name} is being trained by process {_read_lock(path)[0] or 'unknown'}",
                 where=str(path),
                 hint="wait for it",
             ) from error
         file.truncate(0)
-        file.write(str(os.getpid()))
+        file.write(f"{os.getpid()} {memory_kills()}")
         file.flush()
         yield file
+
+
+def _read_lock(path: Path) -> tuple[str, str]:
+    """Of who holds a lock, or held it last: its process, and `memory_kills` when it began."""
+    try:
+        process, _, kills = path.read_text(encoding="ascii").partition(" ")
+    except (OSError, ValueError):
+        return "", ""
+    return process, kills
 
 
 def _lock(file: IO[str], *, wait: bool) -> None:
