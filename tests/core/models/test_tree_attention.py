@@ -107,9 +107,9 @@ def test_a_model_that_would_compute_something_else_is_found_out(model_type: str,
 
 
 def test_blocks_are_cut_where_texts_begin() -> None:
-    tree, _ = laid([(0, 100), (0, 120), (0, 130)])
+    tree, _ = laid([(0, 25), (0, 30), (0, 33)])
     queries = [block.queries for block in tree.blocks(0, torch.empty(0))]
-    assert queries == [slice(0, 220), slice(220, 350)]
+    assert queries == [slice(0, 55), slice(55, 88)]
     assert [block.keys for block in tree.blocks(0, torch.empty(0))] == queries
 
 

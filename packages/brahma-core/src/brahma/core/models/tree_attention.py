@@ -28,7 +28,7 @@ from brahma.core.errors import ModelError
 from brahma.core.models.attention import Rule, probabilities_of, scores_of, wants_no_mask
 
 TREE = "brahma_tree"
-_BLOCK_CPU = 256  # queries a block: small enough that few of the keys beside them belong to other texts
+_BLOCK_CPU = 64  # queries a block: small enough that few of the keys beside them belong to other texts
 _BLOCK_GPU = 1024  # large enough that a kernel has work to do
 
 
