@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from brahma import Run, Trainer
+from brahma import Run, Search, Trainer
 from brahma.core.config import load_config
 from tests.docs.pages import ROOT
 
@@ -54,6 +54,17 @@ def test_tuning_starts_from_the_pretrained_checkpoint_and_learns(name: str, base
     losses = [row["train/loss"] for row in run.metrics() if "train/loss" in row]
     assert run.status == "finished"
     assert losses[-1] < losses[0]
+
+
+def test_a_search_finds_what_is_no_worse_than_the_configuration_as_given(clone: Path) -> None:
+    result = Search(Path("examples") / "search.json").run()
+    given = result.trials[0]
+    rung = min(result.best.rung, given.rung)
+    assert (len(result.trials), given.params["lr"]) == (6, 2e-3)
+    assert result.best.values[rung] <= given.values[rung]
+    assert result.tokens <= 100_000
+    assert [path.name for path in result.pictures] == ["history.png", "importance.png", "parameters.png"]
+    assert load_config(result.file).config.training.lr == result.params["lr"]
 
 
 def test_evaluate_custom_measures_and_writes(

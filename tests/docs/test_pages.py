@@ -129,6 +129,9 @@ def check_command(words: list[str], written: Collection[str]) -> None:
         case ["python", "-m", "brahma.train", *arguments]:
             assert find_spec("brahma.train.__main__")
             parse(command_line(), ["train", *arguments])
+        case ["python", "-m", "brahma.tools.hyperopt", *arguments]:
+            assert find_spec("brahma.tools.hyperopt")
+            parse(command_line(), ["search", *arguments])
         case ["python", "-m", module, *arguments] if module.startswith("brahma.tools.data_"):
             name = {"cleaner": "clean", "converter": "convert", "augment": "augment"}[module.split("_")[1]]
             assert find_spec(module)

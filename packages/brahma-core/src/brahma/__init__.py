@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from brahma.core.spec import ModelSpec as ModelSpec
     from brahma.data import Dataset as Dataset
     from brahma.evaluation import Evaluator as Evaluator
+    from brahma.train import Search as Search
     from brahma.train import Trainer as Trainer
 
 # name -> (module that defines it, distribution that ships the module)
@@ -24,11 +25,12 @@ _EXPORTS = {
     "Evaluator": ("brahma.evaluation", "brahma-eval"),
     "ModelSpec": ("brahma.core.spec", "brahma-core"),
     "Run": ("brahma.core.runs", "brahma-core"),
+    "Search": ("brahma.train", "brahma-train"),
     "Trainer": ("brahma.train", "brahma-train"),
 }
 
 __version__ = "0.1.0"
-__all__ = ["Dataset", "Evaluator", "ModelSpec", "Run", "Trainer", "__version__"]
+__all__ = ["Dataset", "Evaluator", "ModelSpec", "Run", "Search", "Trainer", "__version__"]
 
 if not TYPE_CHECKING:  # seen by a type checker, this would make it accept any misspelt import
 
