@@ -140,12 +140,12 @@ def test_a_process_killed_in_the_middle_leaves_no_final_file_and_goes_on(
         (["--input", "{prompts}", "--output", "{prompts}"], "the file exists already"),
         (["--input", "{prompts}", "--output", "{prompts}/o.jsonl"], "answers cannot be written"),
         (["--input", "absent.jsonl", "--output", "o.jsonl"], "absent.jsonl"),
-        (["--input", "{prompts}", "--output", "o.jsonl", "--batch-size", "0"], "batch_size is 0"),
+        (["--input", "{prompts}", "--output", "o.jsonl", "--batch-size", "0"], "error: --batch-size is 0"),
         (["--input", "{prompts}", "--output", "o.jsonl", "--max-new-tokens", "60"], "prompts.jsonl:1"),
-        (["--prompt", "a", "--num-samples", "0"], "num_samples is 0"),
-        (["--prompt", "a", "--min-p", "2"], "min_p is 2.0"),
+        (["--prompt", "a", "--num-samples", "0"], "error: --num-samples is 0"),
+        (["--prompt", "a", "--min-p", "2"], "error: --min-p is 2.0"),
         (["--prompt", "a", "--temperature", "-1"], "temperature is -1.0"),
-        (["--prompt", "a", "--top-p", "1.5"], "top_p is 1.5"),
+        (["--prompt", "a", "--top-p", "1.5"], "error: --top-p is 1.5"),
     ],
 )
 def test_a_mistake_is_named_with_status_2(

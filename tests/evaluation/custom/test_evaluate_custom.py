@@ -314,6 +314,7 @@ def test_a_choice_longer_than_the_context_is_named_by_its_row(evaluator: Evaluat
     [
         ([PROMPTS[0]], {"metrics": "exakt_match"}, "no metric is called 'exakt_match'"),
         ([PROMPTS[0]], {"metrics": []}, "no metric is named"),
+        ([PROMPTS[0]], {"metrics": " ,"}, "no metric is named"),
         ([PROMPTS[0]], {"metrics": ["acc"]}, "'acc' is of rows with choices"),
         (CHOICES, {"metrics": ["f1"]}, "'f1' is not of rows with choices"),
         (CHOICES, {"metrics": ["loss"]}, "'loss' is not of rows with choices"),

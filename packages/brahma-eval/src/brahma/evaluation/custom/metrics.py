@@ -39,7 +39,7 @@ def sort_out(names: Sequence[str] | str) -> Asked:
         PluginError: two plugins bring one name.
     """
     listed = names.split(",") if isinstance(names, str) else names
-    wanted = tuple(dict.fromkeys(name.strip() for name in listed))
+    wanted = tuple(dict.fromkeys(name.strip() for name in listed if name.strip()))
     known = {name: cast(MetricEntry, entry).of for name, entry in get_plugins().entries("metric").items()}
     known_names = sorted({*known, *ACCURACIES})
     if not wanted:
