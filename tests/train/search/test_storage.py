@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -187,3 +189,14 @@ def test_differences_are_named() -> None:
 def test_a_study_of_another_version_is_refused() -> None:
     with pytest.raises(RunError, match="another version of Brahma"):
         Definition.from_dict({**definition().to_dict(), "version": 99})
+
+
+@pytest.mark.parametrize("read", ["definition", "course"])
+def test_a_database_that_breaks_is_named(tmp_path: Path, read: str) -> None:
+    study = made(tmp_path, f"sqlite:///{tmp_path}/s.db")
+    assert study.definition == definition()
+    with closing(sqlite3.connect(tmp_path / "s.db")) as database:
+        database.execute("DROP TABLE study_user_attributes")
+    with pytest.raises(RunError, match="the study's storage failed") as caught:
+        getattr(study, read)
+    assert caught.value.where == f"sqlite:///{tmp_path}/s.db"

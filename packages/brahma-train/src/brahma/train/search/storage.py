@@ -166,10 +166,7 @@ class Study:
     @property
     def definition(self) -> Definition | None:
         """What is searched; None where the study was not begun."""
-        try:
-            stored = self._storage.get_study_user_attrs(self._study()).get("definition")
-        except KeyError:
-            return None
+        stored = self._attribute("definition")
         return None if stored is None else Definition.from_dict(stored)
 
     def begin(self, definition: Definition) -> None:
@@ -192,11 +189,7 @@ class Study:
     @property
     def course(self) -> Course | None:
         """As it was stored last; None where the study was not begun."""
-        with storage_errors(self.place):
-            try:
-                stored = self._storage.get_study_user_attrs(self._study()).get("course")
-            except KeyError:
-                return None
+        stored = self._attribute("course")
         return None if stored is None else Course(**stored)
 
     def set_course(self, course: Course) -> None:
@@ -309,6 +302,14 @@ class Study:
             self._storage.delete_study(self._study())
         self._id = None
         (self.folder / "search.json").unlink(missing_ok=True)
+
+    def _attribute(self, name: str) -> Any:
+        """What is stored with the study; None where there is no such thing, or no study."""
+        with storage_errors(self.place):
+            try:
+                return self._storage.get_study_user_attrs(self._study()).get(name)
+            except KeyError:
+                return None
 
     def _spent_with(self, number: int, rung: int) -> int:
         """Tokens that all trials together were trained on when this one reached a rung."""
