@@ -42,6 +42,8 @@ def test_a_group_stands_for_its_tasks_through_groups_and_tags() -> None:
     assert len(registry().leaves("mmlu")) == 57
     assert registry().leaves("mmlu_anatomy") == ("mmlu_anatomy",)
     assert registry().leaves("no such") == ()
+    assert {"mmlu", "mmlu_stem", "mmlu_anatomy"} <= set(registry().within("mmlu"))
+    assert registry().within("no such") == ()
 
 
 def test_all_unknown_names_are_told_with_the_nearest() -> None:

@@ -71,9 +71,12 @@ def plugin(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyP
         yield
 
 
-def measure(tmp_path: Path, metric: str, validation: Any = 0.1, **keys: Any) -> Measure:
+def measure(
+    tmp_path: Path, metric: str, validation: Any = 0.1, evaluation: Any = None, **keys: Any
+) -> Measure:
     document = base(tmp_path, {"metric": metric, **keys})
     document["data_config"]["validation"] = validation
+    document["evaluation"] = evaluation or {}
     config = resolve_config(document).config
     assert config.search is not None
     return Measure(config.search, config)
@@ -112,6 +115,31 @@ def test_a_metric_of_validation_data_needs_some(tmp_path: Path) -> None:
         measure(tmp_path, "perplexity", validation=None)
     assert measure(tmp_path, "knows/acc", validation=None).task == "knows"
     assert measure(tmp_path, "train/loss", validation=None).task is None
+
+
+@pytest.mark.parametrize(
+    ("tasks", "run"),
+    [
+        (["gsm8k"], ["gsm8k", "gsm8k_cot"]),
+        (["gsm8k*"], ["gsm8k*"]),
+        (["knows"], ["knows", "gsm8k_cot"]),
+        (None, ["gsm8k_cot"]),
+    ],
+)
+def test_a_task_is_run_for_its_figure_unless_it_is_already(
+    tmp_path: Path, tasks: list[str] | None, run: list[str]
+) -> None:
+    pytest.importorskip("lm_eval")
+    evaluation = {} if tasks is None else {"tasks": tasks}
+    assert (
+        measure(tmp_path, "gsm8k_cot/exact_match,strict-match", evaluation=evaluation).keys()["tasks"] == run
+    )
+
+
+@pytest.mark.parametrize("metric", ["mmlu_anatomy/acc", "mmlu_stem/acc", "mmlu/acc"])
+def test_what_is_in_a_group_is_run_with_it(tmp_path: Path, metric: str) -> None:
+    pytest.importorskip("lm_eval")
+    assert measure(tmp_path, metric, evaluation={"tasks": "mmlu"}).keys()["tasks"] == ["mmlu"]
 
 
 def test_each_trial_runs_the_task_and_the_best_figure_wins(tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from brahma.core.config import ResolvedConfig
 from brahma.core.config.choices import place_of
 from brahma.core.errors import BrahmaError
@@ -46,3 +48,20 @@ def check_task_data(resolved: ResolvedConfig) -> None:
     except BrahmaError as error:
         error.where = error.where or place_of(resolved, "evaluation.tasks")
         raise
+
+
+def runs_with(names: Sequence[str], task: str) -> bool:
+    """Whether running these names runs a task or group too: it is one of them, or in one of them.
+
+    Raises:
+        ConfigError: a name that nobody brings.
+        MissingDependencyError: lm-eval, which brings the others, is not installed.
+    """
+    brought = get_plugins().entries("task")
+    others = [name for name in names if name not in brought]
+    if task in names or not others:
+        return task in names
+    from brahma.evaluation.harness.registry import registry
+
+    known = registry()
+    return any(task in known.within(name) for name in known.resolve(others))

@@ -94,7 +94,11 @@ class Registry:
 
     def leaves(self, name: str) -> tuple[str, ...]:
         """The tasks behind a name: itself, or those of the group or tag, through groups in groups."""
-        return tuple(dict.fromkeys(self._leaves(name, frozenset())))
+        return tuple(each for each in self.within(name) if self.summaries[each].kind == "task")
+
+    def within(self, name: str) -> tuple[str, ...]:
+        """A name and all that is in it: groups, and the tasks in those."""
+        return tuple(dict.fromkeys(self._within(name, frozenset())))
 
     def configuration(self, name: str) -> dict[str, Any]:
         """What a task's YAML says, includes merged, functions as text. Empty where the name is no task's."""
@@ -128,14 +132,13 @@ class Registry:
             return tuple(sorted(fnmatch.filter(self.summaries, name)))
         return ()
 
-    def _leaves(self, name: str, above: frozenset[str]) -> Iterator[str]:
+    def _within(self, name: str, above: frozenset[str]) -> Iterator[str]:
         summary = self.summaries.get(name)
         if summary is None or name in above:
             return
-        if summary.kind == "task":
-            yield name
+        yield name
         for member in summary.members:
-            yield from self._leaves(member, above | {name})
+            yield from self._within(member, above | {name})
 
     def _unknown(self, names: Sequence[str]) -> ConfigError:
         problems = [_unknown_name(name, self.summaries) for name in names]

@@ -15,6 +15,7 @@ from brahma.core.errors import BrahmaError, ConfigError, PluginError, TrainingEr
 from brahma.core.plugins import check_stop, get_plugins
 from brahma.core.runs import Run
 from brahma.core.suggest import suggestion
+from brahma.train.task_names import runs_with
 
 _WHERE = "search.metric"
 _OF_ROWS = (
@@ -72,14 +73,17 @@ class Measure:
         return None if self.name in _OF_ROWS else self.name.rpartition("/")[0] or None
 
     def keys(self) -> dict[str, Any]:
-        """Keys of `evaluation` that make each trial measure this."""
+        """Keys of `evaluation` that make each trial measure this.
+
+        Raises:
+            ConfigError: `evaluation.tasks` has a name that nobody brings.
+        """
         if self._objective is not None or self.name in _OF_ROWS:
             return {}
         keys: dict[str, Any] = {"metric": self.name}
         if self.task is not None:
             names = self._config.evaluation.task_names
-            inside = any(self.task == name or self.task.startswith(name) for name in names)
-            keys |= {"tasks": names if inside else [*names, self.task]}
+            keys |= {"tasks": names if runs_with(names, self.task) else [*names, self.task]}
             keys |= {"higher_is_better": self.higher_is_better}
         return keys
 
