@@ -118,3 +118,11 @@ def test_evaluations_and_checkpoints_leave_no_lines_behind_and_failures_do() -> 
     assert [line for line in paper.kept if "evaluating" in line] == [
         "✗ evaluating, failed  failed after 2.0s"
     ]
+
+
+def test_a_training_that_ends_early_leaves_the_time_it_took() -> None:
+    paper, renderer, _ = trained(100)
+    assert "ETA" in paper.lines()[1]
+    renderer.end()
+    assert "ETA" not in paper.kept[1]
+    assert "240/1,000" in paper.kept[1]

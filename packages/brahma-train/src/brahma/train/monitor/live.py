@@ -58,6 +58,7 @@ class LiveRenderer(LiveScreen):
     def end(self) -> None:
         if self._training is not None:
             ended, self._training = self._training, None
+            ended.over = True
             self.surface.moved(now=True)  # takes it off its place before it is printed to stay
             self.surface.keep(*ended.draw(self.surface.columns))
 
@@ -81,9 +82,13 @@ class TrainingState:
         run: its name.
         step: steps that are done already.
         total: the last step.
+
+    Attributes:
+        over: it goes no further, wherever it is: nothing is left.
     """
 
     def __init__(self, run: str, step: int, total: int, now: Callable[[], float]) -> None:
+        self.over = False
         self._run = run
         self._step = step
         self._total = max(1, total)
@@ -148,7 +153,7 @@ class TrainingState:
         return fitting(parts, columns)
 
     def _time(self) -> str:
-        if self._step >= self._total:
+        if self.over or self._step >= self._total:
             return duration(self._now() - self._began)
         return (self._pace.left(self._total) if self._pace is not None else "") or "ETA …"
 
