@@ -51,8 +51,9 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         yield
 
 
-def test_a_task_that_keeps_its_promises_passes() -> None:
+def test_a_task_that_keeps_its_promises_passes(capfd: pytest.CaptureFixture[str]) -> None:
     assert {outcome for outcome, _ in outcomes("task", "good").values()} == {"passed"}
+    assert "Writing model" not in capfd.readouterr().err
 
 
 CASES = [

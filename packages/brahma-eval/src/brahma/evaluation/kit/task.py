@@ -72,6 +72,7 @@ def _evaluator(folder: Path) -> Evaluator:
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM
 
+    from brahma.core.models.loading import no_progress_bar
     from brahma.data.tokenizer import train_tokenizer
 
     tokenizer = train_tokenizer([*_TEXTS] * 20, vocab_size=320, min_frequency=2)
@@ -90,7 +91,8 @@ def _evaluator(folder: Path) -> Evaluator:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(1)
         model = LlamaForCausalLM(config)
-    model.save_pretrained(folder)
+    with no_progress_bar():
+        model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return _loaded(folder)
 
