@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from brahma.core.config import resolve_config
-from brahma.core.errors import ConfigError
+from brahma.core.errors import ConfigError, PluginError
 from brahma.core.runs import Run
 from brahma.train.search import Study
 from brahma.train.search.measure import Measure
@@ -170,7 +170,7 @@ def test_a_metric_and_an_objective_of_plugins_are_searched_by(tmp_path: Path) ->
 
 
 def test_an_objective_that_raises_is_named(tmp_path: Path) -> None:
-    with pytest.raises(Exception, match="objective 'broken' of brahma-small-measures"):
+    with pytest.raises(PluginError, match="objective 'broken' of brahma-small-measures"):
         searched(tmp_path, metric="broken")
 
 

@@ -363,8 +363,9 @@ class SearchSection(Section):
     """One in so many of the trials that got as far as a rung goes on to the next, which is so many times as
     far. null: each trial is trained to its end."""
     min_steps: Count | None = None
-    """Steps of the base configuration after which trials are first compared; absent: a ninth of its steps.
-    A trial with other batches is compared after as many tokens."""
+    """Steps of the base configuration after which trials are first compared; absent: so many that two rungs
+    come before the end, a ninth of its steps where `reduction_factor` is 3. A trial with other batches is
+    compared after as many tokens."""
     max_tokens: Count | None = None
     """Tokens that all trials together may be trained on; absent: as many as the trials take."""
     storage: Text = "journal"
