@@ -74,6 +74,7 @@ def test_one_that_raises_is_named_and_the_others_go_on(caplog: pytest.LogCapture
         (None, "it returned None, which is no finite number"),
         ("0.5", "it returned '0.5', which is no finite number"),
         (float("nan"), "it returned nan"),
+        (10**400, "which is no finite number"),
         (float("inf"), "it returned inf"),
         ([1.0], r"it returned \[1.0\]"),
         ({"polite": "very"}, "it returned 'polite': 'very', which is no finite number"),

@@ -162,7 +162,10 @@ def _number(value: object) -> float | None:
             value = value.item()
         except (RuntimeError, TypeError, ValueError):  # more than one element
             return None
-    return float(value) if isinstance(value, Real) and math.isfinite(value) else None
+    try:
+        return float(value) if isinstance(value, Real) and math.isfinite(value) else None
+    except OverflowError:  # a whole number beyond what a float holds
+        return None
 
 
 def _shown(value: object) -> str:
