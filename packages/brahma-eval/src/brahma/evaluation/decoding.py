@@ -154,9 +154,7 @@ class Decoder:
             max_new_tokens=budget,
             max_length=None,  # the model may bring one; both together make transformers complain
             eos_token_id=list(batch.ends) or None,
-            pad_token_id=batch.ends[0]
-            if batch.ends
-            else 0,  # what an ended row goes on with; nobody reads it
+            pad_token_id=next(iter(batch.ends), 0),  # what an ended row goes on with; nobody reads it
             use_cache=True,
             do_sample=False,  # the token is drawn by the last processor
             temperature=None,  # None: else transformers warns of the model's own settings
@@ -251,9 +249,8 @@ class Past:
         """
         prefix, self._kept = self._kept or self._new(), None
         if prefix is not None:
-            shared = min(
-                shared_length([prefix.ids, list(ids)]), len(ids) - 1
-            )  # one token at least must be run
+            most = len(ids) - 1  # one token at least must be run
+            shared = min(shared_length([prefix.ids, list(ids)]), most)
             prefix.cache.crop(shared - len(prefix.ids))
             prefix.ids = prefix.ids[:shared]
         yield prefix

@@ -126,9 +126,8 @@ def _look(trained: Trained, examples: Mapping[str, Wordings], *, ngram: int, min
 
     index = Index[tuple[int, int]](list(examples.values()), ngram=ngram, min_words=min_words)
     consumed = trained.consumed
-    overlap = max(
-        1024, 80 * ngram
-    )  # no tokenizer makes that many tokens of so many words, but of rare scripts
+    # no tokenizer makes that many tokens of so many words, but of rare scripts
+    overlap = max(1024, 80 * ngram)
     with progress("looking for the examples in what was trained on", consumed.tokens, "tokens") as task:
         for texts in consumed.texts(load_tokenizer(trained.checkpoint), overlap=overlap):
             index.look(_located(texts, task))
