@@ -74,3 +74,25 @@ def test_data_and_cli_import_no_torch_at_import_time(distribution: str) -> None:
         if found.at_import and any(belongs_to(found.name, package) for package in ("torch", MODELS))
     ]
     assert heavy == []
+
+
+@pytest.mark.parametrize("distribution", DISTRIBUTIONS)
+def test_lm_eval_is_imported_by_the_harness_alone(distribution: str) -> None:
+    others = [
+        f"{path}:{found.line} imports {found.name}"
+        for module, path in modules(distribution).items()
+        for found in imports_of(path)
+        if belongs_to(found.name, "lm_eval") and not belongs_to(module, "brahma.evaluation.harness")
+    ]
+    assert others == []
+
+
+@pytest.mark.parametrize("distribution", DISTRIBUTIONS)
+def test_optuna_is_imported_on_use(distribution: str) -> None:
+    early = [
+        f"{path}:{found.line} imports {found.name}"
+        for path in modules(distribution).values()
+        for found in imports_of(path)
+        if found.at_import and belongs_to(found.name, "optuna")
+    ]
+    assert early == []
