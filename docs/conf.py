@@ -49,6 +49,8 @@ nitpick_ignore = [  # typed sections: their page is the reference of the configu
     ("py:class", "brahma.core.config.sections.Choice"),
     ("py:class", "brahma.core.config.sections.Config"),
     ("py:class", "brahma.train.options.TrainerOptions"),
+    ("py:class", "brahma.train.search.opening.SearchOptions"),
+    ("py:class", "brahma.train.search.storage.Definition"),
 ]
 
 myst_enable_extensions = ["colon_fence", "deflist"]

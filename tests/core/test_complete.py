@@ -43,6 +43,14 @@ def test_without_runs_nothing_is_offered(tmp_path: Path) -> None:
     assert complete.run_names(context(output_dir=tmp_path), PARAMETER, "") == []
 
 
+def test_searches_are_offered_by_name(tmp_path: Path) -> None:
+    for name in ("first", "second"):
+        (tmp_path / "searches" / name).mkdir(parents=True)
+    ctx = context(output_dir=tmp_path)
+    assert values(complete.search_names(ctx, PARAMETER, "s")) == ["second"]
+    assert complete.search_names(context(output_dir=tmp_path / "none"), PARAMETER, "") == []
+
+
 def test_presets_are_offered() -> None:
     assert values(complete.presets(context(), PARAMETER, "m")) == ["micro", "medium"]
 

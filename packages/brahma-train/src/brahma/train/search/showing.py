@@ -161,7 +161,7 @@ def _next_command(study: Study, result: SearchResult | None) -> str:
     if status_of(study) == "finished" and result is not None:
         return f"brahma train --config {as_typed(_from_here(study.best_file))}"
     if status_of(study) == "running":
-        return f"brahma searches show {called(study)}, again"
+        return f"brahma searches show {called(study)}"
     return _command_of(study) or "the command that began it goes on with it"
 
 
