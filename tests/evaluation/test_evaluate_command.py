@@ -24,6 +24,7 @@ from brahma.evaluation import Evaluator
 from brahma.evaluation.commands.evaluate import evaluate
 from brahma.evaluation.harness.store import FILE
 from tests.evaluation.harness.local.files import HELLASWAG, write_all, write_mmlu, write_rows
+from tests.plugin_factory import install_distribution, plugin_site
 
 pytest.importorskip("lm_eval")
 
@@ -165,6 +166,29 @@ def test_tasks_are_listed_by_a_part_of_their_name(home: Path, capsys: pytest.Cap
     rows = [line.split() for line in capsys.readouterr().out.splitlines()]
     assert ["truthfulqa_mc1", "task", "multiple_choice"] in rows
     assert all("truthfulqa_mc" in row[0] for row in rows[1:])
+
+
+@pytest.mark.parametrize("pattern", ["truthfulqa_mi", "truth*mine", "*_mine", "truthfulqa_m?ne"])
+def test_tasks_of_plugins_are_listed_by_the_same_patterns(
+    home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, pattern: str
+) -> None:
+    code = """
+        from brahma.core.entries import TaskEntry
+        from brahma.core.hookspecs import hookimpl
+
+
+        @hookimpl
+        def brahma_tasks():
+            return [TaskEntry(name="truthfulqa_mine", target="brahma_trial:run", summary="ours")]
+    """
+    with plugin_site(home, monkeypatch):
+        entry_points = {"trial": "brahma_trial"}
+        install_distribution(home, "brahma-trial", files={"brahma_trial.py": code}, entry_points=entry_points)
+        assert run("--list-tasks", pattern) == 0
+        rows = [line.split() for line in capsys.readouterr().out.splitlines()]
+        assert ["truthfulqa_mine", "plugin", "ours"] in rows
+        assert run("--list-tasks", "harness*") == 0
+        assert "truthfulqa_mine" not in capsys.readouterr().out
 
 
 @pytest.mark.slow

@@ -240,10 +240,10 @@ def print_tasks(pattern: str | None, include_path: Path | None) -> None:
 
 def _listed(pattern: str | None, include_path: Path | None) -> Iterator[tuple[str, str, str]]:
     from brahma.core.plugins import get_plugins
-    from brahma.evaluation.harness.registry import list_tasks
+    from brahma.evaluation.harness.registry import list_tasks, matching
 
-    for name, entry in get_plugins().entries("task").items():
-        if pattern is None or pattern.strip("*") in name:
-            yield name, "plugin", entry.summary
+    brought = get_plugins().entries("task")
+    for name in matching(brought, pattern):
+        yield name, "plugin", brought[name].summary
     for each in list_tasks(pattern, include_path=include_path):
         yield each.name, each.kind, each.output_type or f"{len(each.members)} tasks"

@@ -169,10 +169,14 @@ def list_tasks(pattern: str | None = None, *, include_path: IncludePath = None) 
         pattern: a part of the name, or a pattern with `*`, `?`, `[…]`; None: all.
     """
     known = registry(include_path).summaries
-    if pattern and not any(mark in pattern for mark in "*?["):
-        pattern = f"*{pattern}*"
-    chosen = fnmatch.filter(known, pattern) if pattern else known
-    return tuple(known[name] for name in sorted(chosen))
+    return tuple(known[name] for name in sorted(matching(known, pattern)))
+
+
+def matching(names: Iterable[str], pattern: str | None) -> list[str]:
+    """The names with a pattern as `list_tasks` takes it."""
+    if not pattern:
+        return list(names)
+    return fnmatch.filter(names, pattern if any(mark in pattern for mark in "*?[") else f"*{pattern}*")
 
 
 def registry(include_path: IncludePath = None) -> Registry:
