@@ -87,7 +87,7 @@ def base(folder: Path, *, trials: int, steps: int, modules: int) -> dict[str, An
     }
 
 
-def trained(folder: Path, result: SearchResult, trial: TrialRecord) -> Run:
+def trained(folder: Path, trial: TrialRecord) -> Run:
     """The run of a trial, from its first step to its end, in another folder."""
     config = Run(folder / "runs" / trial.run).read_config()
     changed = config | {"output_dir": str(folder / "anew")}
@@ -102,7 +102,7 @@ def in_full(folder: Path, result: SearchResult) -> InFull:
     """Train each trial to its end from its first step; the finished ones must be what the search made."""
     values = {}
     for trial in result.trials:
-        run = trained(folder, result, trial)
+        run = trained(folder, trial)
         values[trial.number] = float(run.metrics()[-1]["eval/loss"])
         if trial.status == "finished":
             same = weights(run) == weights(Run(folder / "runs" / trial.run))
