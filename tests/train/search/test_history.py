@@ -141,3 +141,13 @@ def test_a_sampler_that_fails_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     ) as caught:
         made.suggest([])
     assert caught.value.why == "ZeroDivisionError: no way"
+
+
+@pytest.mark.parametrize("name", ["brute_force", "random"])
+def test_steps_are_told_apart_whatever_their_last_bits(name: str) -> None:
+    space: Space = {"dropout": Numbers(0.1, 1.0, step=0.1)}
+    made = sampler(name, space=space)
+    trials: list[TrialRecord] = []
+    while (params := made.suggest(trials)) is not None:
+        trials.append(trial(len(trials), params, 1.0))
+    assert sorted(round(float(each.params["dropout"] or 0) * 10) for each in trials) == list(range(1, 11))

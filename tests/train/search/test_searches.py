@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,13 +12,13 @@ from typing import Any
 
 import pytest
 
-from brahma.core.config import load_config
+from brahma.core.config import load_config, resolve_config
 from brahma.core.errors import ConfigError, RunError, TrainingError
 from brahma.core.runs import Run
 from brahma.train import Trainer
-from brahma.train.search import SearchResult, Study, events
+from brahma.train.search import Search, SearchResult, Study, events
 from brahma.train.search import search as searching
-from tests.train.search.small_search import search, searched, story
+from tests.train.search.small_search import base, search, searched, story
 from tests.train.small_run import at_step, signal_at_step
 
 pytestmark = pytest.mark.usefixtures("quick_start")
@@ -161,6 +162,26 @@ def test_a_search_that_was_stopped_goes_on_as_if_it_had_not(
     search(tmp_path, told, **SPACE).run()
     assert isinstance(told[1], events.TrialResumed)
     assert story(tmp_path) == story(whole[2])
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_signal_whose_exception_is_lost_ends_the_search_all_the_same(tmp_path: Path) -> None:
+    class Dropped:
+        """Python drops what is raised while an object is given back."""
+
+        def __del__(self) -> None:
+            os.kill(os.getpid(), signal.SIGTERM)
+            for _ in range(1000):
+                pass
+
+    def drop(event: events.Event) -> None:
+        if isinstance(event, events.RungReached):
+            dropped = Dropped()
+            del dropped
+
+    with pytest.raises(SystemExit):
+        Search(resolve_config(base(tmp_path, SPACE)), observer=drop).run()
+    assert len(Study.open("study", tmp_path).trials()) == 1
 
 
 def test_more_trials_go_on_with_the_study(tmp_path: Path) -> None:

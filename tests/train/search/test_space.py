@@ -103,6 +103,13 @@ def test_what_changes_nothing_is_refused(tmp_path: Path, names: str, what: str) 
     assert what in str(caught.value)
 
 
+def test_a_parameter_under_two_names_is_refused(tmp_path: Path) -> None:
+    base = resolved(tmp_path).to_dict()
+    both = {**base, "search": {"parameters": {"lr": [1e-3, 1e-2], "learning_rate": [1e-4, 1e-2]}}}
+    with pytest.raises(ConfigError, match="lr is named twice"):
+        asked_parameters(None, resolve_config(both).config)
+
+
 def test_a_batch_size_under_a_global_one_is_refused(tmp_path: Path) -> None:
     config = resolved(tmp_path, global_batch_size=4).config
     with pytest.raises(ConfigError, match="batch_size cannot be searched here"):
@@ -240,3 +247,8 @@ def test_what_lies_in_a_range() -> None:
     assert True not in Numbers(0, 8)
     assert True not in Values((1, 2))
     assert 1 in Values((1, 2))
+    assert 0.0 in Values((0, 0.1)), "as a configuration has it where people write 0"
+    assert 1 not in Values((True,))
+    tenths = Numbers(0.1, 1.0, step=0.1)
+    assert all(number / 10 in tenths for number in range(1, 11)), "whatever their last bits"
+    assert 0.75 not in tenths

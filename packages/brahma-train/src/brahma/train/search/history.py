@@ -152,7 +152,14 @@ def _plain(value: Any) -> Value:
 
 
 def _point(space: Space, values: Mapping[str, Value]) -> tuple[Any, ...]:
-    return tuple((type(values[name]) is bool, values[name]) for name in space)
+    return tuple(_key(span, values[name]) for name, span in space.items())
+
+
+def _key(span: Range, value: Value) -> tuple[bool, Value]:
+    """What tells a value from others: true is not 1."""
+    if isinstance(span, Numbers) and isinstance(value, int | float):
+        return False, span.number_of(value)
+    return isinstance(value, bool), value
 
 
 def _endless(space: Space) -> str | None:

@@ -33,10 +33,17 @@ class Numbers:
         """The lowest and the highest."""
         return (int(self.low), int(self.high)) if self.whole else (self.low, self.high)
 
+    def number_of(self, value: float) -> float:
+        """Of a value, counted from `low` in steps; the value itself where there are none.
+
+        Computed in other ways, the same value has other last bits.
+        """
+        return value if self.step is None else round((value - self.low) / self.step)
+
     def __contains__(self, value: object) -> bool:
         if not isinstance(value, int | float) or isinstance(value, bool):
             return False
-        if self.step is not None and abs((value - self.low) / self.step % 1.0) > 1e-9:
+        if self.step is not None and abs((value - self.low) / self.step - self.number_of(value)) > 1e-9:
             return False
         return self.low <= value <= self.high and (not self.whole or value == int(value))
 
@@ -59,7 +66,9 @@ class Values:
         return self.values
 
     def __contains__(self, value: object) -> bool:
-        return any(type(each) is type(value) and each == value for each in self.values)
+        return any(
+            isinstance(each, bool) is isinstance(value, bool) and each == value for each in self.values
+        )
 
     def to_dict(self) -> dict[str, Any]:
         return {"values": list(self.values)}

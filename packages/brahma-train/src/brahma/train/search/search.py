@@ -108,7 +108,7 @@ class Search:
             BrahmaError: what is wrong with the data, the model or the machine.
             KeyboardInterrupt, SystemExit: it was asked to stop; a checkpoint is written.
         """
-        with _terminating(), open_search_display() as shown:
+        with _terminating() as terminated, open_search_display() as shown:
             self._show = shown
             with self.study.deciding():
                 self._open()
@@ -117,6 +117,7 @@ class Search:
             while (task := self._next_task()) is not None:
                 with task[1]:
                     self._train(task[0])
+                _leave_if(terminated)
             self._set_course(over=True)
             result = self._result()
             try_to_draw(self.study)
@@ -478,18 +479,26 @@ def _refuse_several_processes() -> None:
         )
 
 
+def _leave_if(terminated: threading.Event) -> None:
+    """Leave now, if the signal's exception was lost: Python drops one that is raised in a callback."""
+    if terminated.is_set():
+        raise SystemExit(EXIT_TERMINATED)
+
+
 @contextmanager
-def _terminating() -> Iterator[None]:
+def _terminating() -> Iterator[threading.Event]:
     """Leave by SystemExit on SIGTERM between the trials too; a trial in training sees to that itself."""
+    terminated = threading.Event()
     if threading.current_thread() is not threading.main_thread():
-        yield
+        yield terminated
         return
 
     def leave(_number: int, _frame: object) -> None:
+        terminated.set()
         raise SystemExit(EXIT_TERMINATED)
 
     before = signal.signal(signal.SIGTERM, leave)
     try:
-        yield
+        yield terminated
     finally:
         signal.signal(signal.SIGTERM, before)

@@ -30,9 +30,14 @@ def asked_parameters(names: Sequence[str] | None, config: Config) -> dict[Key, A
     Raises:
         ConfigError: there are none, one is unknown, stands twice, or is of a part that is not configured.
     """
-    given = {
-        find_key(name): span for name, span in ((config.search and config.search.parameters) or {}).items()
-    }
+    given: dict[Key, Any] = {}
+    for name, span in ((config.search and config.search.parameters) or {}).items():
+        key = find_key(name)
+        if key in given:
+            raise ConfigError(
+                f"{key.name} is named twice", where="search.parameters", hint=f"leave {name} out"
+            )
+        given[key] = span
     keys = [find_key(name) for name in names] if names is not None else list(given)
     if not keys:
         raise ConfigError(
