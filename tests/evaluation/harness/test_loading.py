@@ -272,6 +272,16 @@ def test_fewer_examples_than_asked_for_are_an_error(data: Path) -> None:
     assert (caught.value.where, caught.value.hint) == ("gsm8k", "ask for 6 or fewer")
 
 
+def test_one_more_example_is_needed_where_lm_eval_draws_one_more(data: Path) -> None:
+    """Of a task without a test split it takes the question for one of the examples."""
+    for split in ("validation", "train"):
+        write_rows(data / "hellaswag_val1000" / f"{split}.jsonl", [HELLASWAG] * 3)
+    with pytest.raises(DataError, match=r'3 few-shot examples.*the split "train" has 3') as caught:
+        load_tasks("hellaswag", data_dir=data, num_fewshot=3)
+    assert caught.value.hint == "ask for 2 or fewer"
+    assert load_tasks("hellaswag", data_dir=data, num_fewshot=2).tasks
+
+
 def test_a_bad_row_is_named(data: Path) -> None:
     file = write_rows(data / "hellaswag_val1000" / "hellaswag.jsonl", [HELLASWAG, {**HELLASWAG, "label": 9}])
     with pytest.raises(RowError, match='"label"') as caught:

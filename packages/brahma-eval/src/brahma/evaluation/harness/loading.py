@@ -220,13 +220,18 @@ def _set_examples(task: Task, asked: int | None, seed: int) -> None:
 
 def _check_examples(task: Task) -> None:
     """Raises DataError: fewer rows to take few-shot examples from than are asked for."""
+    from lm_eval.api.samplers import FirstNSampler
+
     count = task.get_config("num_fewshot") or 0
     rows = getattr(getattr(task, "sampler", None), "df", None)
     if not count or not isinstance(rows, list):
         return
-    settings = task.get_config("fewshot_config")
-    split = getattr(settings, "split", None) or task.get_config("training_split") or "few-shot"
-    is_evaluated = split == task.get_config("test_split")  # the question itself is none of its examples
+    named = getattr(getattr(task, "fewshot_cfg", None), "split", None)
+    split = named or task.get_config("training_split") or "few-shot"
+    # lm-eval draws one more, lest the question be its own example; also where neither split is named
+    is_evaluated = named == task.get_config("test_split") and (
+        named is not None or not isinstance(task.sampler, FirstNSampler)
+    )
     if len(rows) < count + is_evaluated:
         raise DataError(
             f'{count} few-shot examples are asked for; the split "{split}" has {len(rows)} rows',
