@@ -140,7 +140,7 @@ def default_range(key: Key, circumstances: Circumstances, fewest_steps: int) -> 
     """
     name = dotted(key.path)
     now = value_at(circumstances.config.model_dump(mode="json", by_alias=True), key.path)
-    if name in _BATCHES:
+    if name in BATCHES:
         return _batches(now or 1, name, circumstances)
     if name == "training_config.warmup_steps":
         high = max(1, fewest_steps // 5, min(int(now), fewest_steps // 2))
@@ -161,11 +161,12 @@ def default_range(key: Key, circumstances: Circumstances, fewest_steps: int) -> 
     )
 
 
-_BATCHES = (
+BATCHES = (
     "training_config.batch_size",
     "training_config.gradient_accumulation_steps",
     "training_config.global_batch_size",
 )
+"""What the packs of a step follow from; where the last one is given, the others change nothing of that."""
 
 
 def _batches(now: int, name: str, circumstances: Circumstances) -> Values:

@@ -12,13 +12,19 @@ from brahma.core.config.choices import check_choices
 from brahma.core.config.draft import dotted
 from brahma.core.errors import BrahmaError, ConfigError
 from brahma.train.search.lengths import batch_of, same_length
+from brahma.train.search.opening import put
 from brahma.train.search.parameters import Key, Value, find_key
-from brahma.train.search.ranges import Circumstances, Numbers, Range, Values, default_range, given_range
+from brahma.train.search.ranges import (
+    BATCHES,
+    Circumstances,
+    Numbers,
+    Range,
+    Values,
+    default_range,
+    given_range,
+)
 
 _MOST_CORNERS = 64
-_BATCH = {
-    f"training_config.{key}" for key in ("batch_size", "gradient_accumulation_steps", "global_batch_size")
-}
 
 
 def asked_parameters(names: Sequence[str] | None, config: Config) -> dict[Key, Any]:
@@ -71,7 +77,7 @@ def _check_is_read(key: Key, config: Config) -> None:
         mistake = "the model goes on from a base model, whose shape is fixed", "leave it out"
     elif path == "training_config.epochs" and training.max_steps is not None:
         mistake = "max_steps ends the run, not epochs", "remove max_steps, or search that"
-    elif training.global_batch_size is not None and path in _BATCH - {"training_config.global_batch_size"}:
+    elif training.global_batch_size is not None and path in BATCHES[:-1]:
         mistake = (
             "a step has global_batch_size packs whatever it is, so all trials would be the same",
             "search global_batch_size, or remove that from training_config",
@@ -110,7 +116,7 @@ class Space:
         self._keys = {key.name: key for key in parameters}
         self.paths = {name: dotted(key.path) for name, key in self._keys.items()}
         self.ranges: dict[str, Range] = {}
-        batches = [key for key in parameters if dotted(key.path) in _BATCH]
+        batches = [key for key in parameters if dotted(key.path) in BATCHES]
         for key in [*batches, *(key for key in parameters if key not in batches)]:
             given = parameters[key]
             if isinstance(given, Numbers | Values):
@@ -121,7 +127,7 @@ class Space:
                 fewest = circumstances.steps(self._largest_batch())
                 self.ranges[key.name] = default_range(key, circumstances, fewest)
         self.ranges = {name: self.ranges[name] for name in self._keys}
-        self._checkcorners()
+        self._check_corners()
 
     def configuration(self, values: Mapping[str, Value], run_name: str) -> ResolvedConfig:
         """The configuration of a trial with these values.
@@ -133,14 +139,14 @@ class Space:
         document["run_name"] = run_name
         document.pop("search", None)
         for key, value in self._extra.items():
-            _put(document, key, value)
+            put(document, key, value)
         return resolve_config(document, where=run_name)
 
     def document(self, values: Mapping[str, Value]) -> dict[str, Any]:
         """The base configuration's keys with these values, and its length in packs."""
         document = deepcopy(self._base.to_dict())
         for name, value in values.items():
-            _put(document, self.paths[name], value)
+            put(document, self.paths[name], value)
         base = self._base.config.training
         same_length(document["training_config"], base, set(self.paths.values()))
         return document
@@ -166,13 +172,13 @@ class Space:
         training = self._base.config.training
         packs = batch_of(training)
         for name, path in self.paths.items():
-            if path in _BATCH and name in self.ranges:
+            if path in BATCHES and name in self.ranges:
                 now = getattr(training, path.rpartition(".")[2]) or batch_of(training)
                 numbers = [each for each in self.ranges[name].corners() if isinstance(each, int)]
                 packs = max(1, packs * max(numbers, default=now) // now)
         return packs
 
-    def _checkcorners(self) -> None:
+    def _check_corners(self) -> None:
         """Raises ConfigError where the configuration refuses what the space has."""
         for values in corners(self.ranges):
             try:
@@ -204,13 +210,3 @@ def corners(ranges: Mapping[str, Range]) -> Iterator[dict[str, Value]]:
     for point in itertools.islice(points, _MOST_CORNERS):
         yield dict(zip(ranges, point, strict=True))
     yield {name: values[-1] for name, values in ends.items()}
-
-
-def _put(document: dict[str, Any], key: str, value: Any) -> None:
-    *around, last = key.split(".")
-    inner = document
-    for part in around:
-        if not isinstance(inner.get(part), dict):
-            inner[part] = {}
-        inner = inner[part]
-    inner[last] = value
