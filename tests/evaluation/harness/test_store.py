@@ -115,6 +115,17 @@ def test_a_file_that_is_damaged_inside_is_moved_aside(path: Path, caplog: pytest
     assert len(caplog.records) == 1
 
 
+def test_a_file_with_other_columns_is_moved_aside(path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path.parent.mkdir()
+    other = sqlite3.connect(path)
+    other.execute("CREATE TABLE responses (id TEXT, said TEXT)")
+    other.close()
+    write(path, KEYS[:2])
+    assert len(read(path, KEYS[:3])) == 2
+    assert "its columns are id, said" in caplog.text
+    assert len(list(path.parent.glob("*.damaged-*"))) == len(caplog.records) == 1
+
+
 def test_a_response_that_was_changed_is_not_believed(path: Path) -> None:
     write(path, KEYS[:3])
     with sqlite3.connect(path) as database:

@@ -26,6 +26,7 @@ FILE = "responses.sqlite3"
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS responses (key BLOB PRIMARY KEY, response TEXT, checksum INT) WITHOUT ROWID
 """
+_COLUMNS = ("key", "response", "checksum")
 _WRITE_EVERY = 0.5  # seconds of responses that a kill costs at most
 _ASKED_AT_ONCE = 500  # keys in one question; sqlite takes 999 everywhere
 _PATIENCE = 30.0  # seconds to wait for another evaluation that writes
@@ -169,6 +170,9 @@ def _connect(path: Path) -> sqlite3.Connection:
         database.execute("PRAGMA synchronous = NORMAL")  # a power cut may cost the last responses, no more
         with database:
             database.execute(_SCHEMA)
+        columns = tuple(row[1] for row in database.execute("PRAGMA table_info(responses)"))
+        if columns != _COLUMNS:
+            raise sqlite3.DatabaseError(f"its columns are {', '.join(columns)}")
     except sqlite3.Error:
         database.close()
         raise
