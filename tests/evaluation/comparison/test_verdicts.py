@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from brahma.core.errors import DataError
+from brahma.core.errors import ConfigError, DataError
 from brahma.evaluation.comparison import compare
 from brahma.evaluation.harness.results import TaskResult
 from tests.evaluation.task_results import results, task
@@ -152,6 +152,15 @@ def test_results_without_a_common_task_are_refused() -> None:
         compare(results(task("quiz", {"acc": A})), results(task("test", {"acc": A})))
     with pytest.raises(DataError, match="nothing to compare"):
         compare(results(task("quiz", {"acc": A})))
+
+
+@pytest.mark.parametrize("setting", [{"confidence": 0}, {"confidence": 1.5}, {"resamples": 0}])
+def test_settings_out_of_their_range_are_refused(setting: dict[str, Any]) -> None:
+    pair = results(task("quiz", {"acc": A})), results(task("quiz", {"acc": BETTER}))
+    with pytest.raises(ConfigError, match=next(iter(setting))):
+        compare(*pair, **setting)
+    with pytest.raises(DataError, match="one name"):
+        compare(*pair, names=["same", "same"])
 
 
 def test_the_same_results_give_the_same_figures_whatever_stands_beside_them() -> None:

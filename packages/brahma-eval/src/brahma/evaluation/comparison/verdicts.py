@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from brahma.core.errors import DataError
+from brahma.core.errors import ConfigError, DataError
 from brahma.evaluation.aggregation import example_values, group_mean, members, outline
 from brahma.evaluation.as_tasks import as_tasks
 from brahma.evaluation.comparison.paired import Floats, Paired, holm, paired
@@ -43,15 +43,24 @@ def compare(
         seed: of the draws: the same results give the same figures.
 
     Raises:
+        ConfigError: a confidence that is not between 0 and 1, or fewer than 1 draw.
         DataError: there is nothing to compare, examples were not kept, or the results were not made alike:
             other versions of a task, other numbers of examples in the prompt, other examples.
     """
+    if not 0 < confidence < 1:
+        raise ConfigError(f"confidence is {confidence}", hint="Give a share between 0 and 1, such as 0.95")
+    if resamples < 1:
+        raise ConfigError(f"resamples is {resamples}", hint="Give 1 or more; 10,000 is the default")
     results = [as_tasks(each) for each in given]
     labels = tuple(names or (chr(ord("A") + number) for number in range(len(results))))
     if len(results) < 2 or len(labels) != len(results):
         raise DataError(
             f"{len(results)} results and {len(labels)} names are nothing to compare",
             hint="Give the results of two models at least, and a name for each or none",
+        )
+    if len(set(labels)) < len(labels):
+        raise DataError(
+            f"two models have one name: {', '.join(labels)}", hint="Give each its own, or give none"
         )
     shared = _shared_tasks(results)
     _check_alike(results, labels, shared)
