@@ -95,10 +95,10 @@ def test_a_kill_is_for_memory_only_where_the_system_may_have_counted_one(
         ("a:1", "b:1", True),
         ("", "", True),
     ]:
-        monkeypatch.setattr("brahma.train.search.storage.memory_kills", lambda said=before: said)
+        monkeypatch.setattr("brahma.train.search.locks.memory_kills", lambda said=before: said)
         with study.training(number):
             pass
-        monkeypatch.setattr("brahma.train.search.storage.memory_kills", lambda said=now: said)
+        monkeypatch.setattr("brahma.train.search.locks.memory_kills", lambda said=now: said)
         assert study.perhaps_out_of_memory(number) == perhaps, (before, now)
 
 
@@ -128,6 +128,15 @@ def test_a_line_that_a_kill_has_torn_is_left_out(tmp_path: Path) -> None:
     assert len(again.trials()) == 1
     assert journal.read_bytes() == whole
     again.add(new(1))
+    assert [trial.run for trial in Study.open("study", tmp_path).trials()] == ["run-0", "run-1"]
+
+
+def test_a_line_that_another_process_has_torn_spoils_no_other(tmp_path: Path) -> None:
+    study = made(tmp_path)
+    study.add(new(0))
+    with (study.folder / "study.journal").open("ab") as journal:
+        journal.write(b'{"op_code":4,"worker_id":"x","stu')
+    study.add(new(1))
     assert [trial.run for trial in Study.open("study", tmp_path).trials()] == ["run-0", "run-1"]
 
 

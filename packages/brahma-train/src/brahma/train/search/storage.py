@@ -10,22 +10,19 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
-import os
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 from brahma.core.errors import RunError
 from brahma.core.passwords import without_passwords
-from brahma.core.runs.files import read_object, writable, write_json
+from brahma.core.runs.files import read_object, write_json
 from brahma.train.search.history import distribution
 from brahma.train.search.journal import open_storage, storage_errors
-from brahma.train.search.kills import memory_kills
+from brahma.train.search.locks import is_locked, locked, perhaps_out_of_memory
 from brahma.train.search.parameters import Value
 from brahma.train.search.ranges import Range, range_from_dict
 from brahma.train.search.records import TrialRecord, best_trial
@@ -35,7 +32,6 @@ if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
 FOLDER = "searches"
-_LOOKS, _LOOK_SECONDS = 10, 0.05  # who asks whether a lock is held, holds it for that moment
 _VERSION = 1
 _LOGINS: dict[str, str] = {}  # URL without its password -> as it was given to this process: kept nowhere else
 
@@ -215,13 +211,12 @@ class Study:
     @contextmanager
     def deciding(self) -> Iterator[None]:
         """Hold the study: what is read in this block stays so until its end, whoever else has joined."""
-        with _locked(self.folder / "search.lock", wait=True):
+        with locked(self.folder / "search.lock", wait=True):
             yield
 
     def perhaps_out_of_memory(self, number: int) -> bool:
         """Whether the process that trained this trial last, and was killed, may have been so for memory."""
-        _, before = _read_lock(self._lock(number))
-        return not before or before != memory_kills()
+        return perhaps_out_of_memory(self._lock(number))
 
     @contextmanager
     def training(self, number: int) -> Iterator[None]:
@@ -230,7 +225,7 @@ class Study:
         Raises:
             RunError: another process trains it.
         """
-        with _locked(self._lock(number), wait=False):
+        with locked(self._lock(number), wait=False):
             yield
 
     def add(self, trial: NewTrial) -> int:
@@ -336,7 +331,7 @@ class Study:
             tokens=tuple(known["tokens"]),
             values=values,
             target=None if reached else target,
-            alive=not reached and _is_locked(self._lock(trial.number)),
+            alive=not reached and is_locked(self._lock(trial.number)),
             stops=tuple(known["stops"]),
             reason=known.get("reason", "") if trial.state == TrialState.FAIL else "",
             lost=known.get("lost", 0) if trial.state == TrialState.FAIL else 0,
@@ -360,59 +355,6 @@ class Study:
 
     def _lock(self, number: int) -> Path:
         return self.folder / "locks" / str(number)
-
-
-@contextmanager
-def _locked(path: Path, *, wait: bool) -> Iterator[IO[str]]:
-    with writable(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        file = path.open("a+", encoding="ascii")
-    with file:
-        try:
-            _lock(file, wait=wait)
-        except BlockingIOError as error:
-            raise RunError(
-                f"trial {path.name} is being trained by process {_read_lock(path)[0] or 'unknown'}",
-                where=str(path),
-                hint="wait for it",
-            ) from error
-        file.truncate(0)
-        file.write(f"{os.getpid()} {memory_kills()}")
-        file.flush()
-        yield file
-
-
-def _read_lock(path: Path) -> tuple[str, str]:
-    """Of who holds a lock, or held it last: its process, and `memory_kills` when it began."""
-    try:
-        process, _, kills = path.read_text(encoding="ascii").partition(" ")
-    except (OSError, ValueError):
-        return "", ""
-    return process, kills
-
-
-def _lock(file: IO[str], *, wait: bool) -> None:
-    """Raises BlockingIOError where another process trains it: one that only looks is gone in no time."""
-    for attempt in range(_LOOKS):
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-            break
-        except BlockingIOError:
-            if attempt == _LOOKS - 1:
-                raise
-            time.sleep(_LOOK_SECONDS)
-
-
-def _is_locked(path: Path) -> bool:
-    """Whether a living process, this one perhaps, holds the lock."""
-    try:
-        with path.open("rb") as file:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except FileNotFoundError:
-        return False
-    except BlockingIOError:
-        return True
-    return False
 
 
 def differences(old: Definition, new: Definition) -> list[str]:
