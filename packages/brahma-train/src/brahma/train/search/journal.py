@@ -82,16 +82,19 @@ def _driver(place: str) -> Iterator[None]:
 class _Flock:
     """A lock for optuna's journal that the system lets go of when its holder dies.
 
-    (optuna's own outlives a killed process by half a minute.)
+    (optuna's own outlives a killed process by half a minute.) Whoever holds it finds no torn line: to append
+    to one that a killed process left, or a full disk, would spoil the next.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, journal: Path) -> None:
+        self._journal = journal
+        self._path = journal.with_name(f"{journal.name}.lock")
         self._held: IO[bytes] | None = None
 
     def acquire(self) -> bool:
         self._held = self._path.open("ab")
         fcntl.flock(self._held, fcntl.LOCK_EX)
+        _drop_torn_line(self._journal)
         return True
 
     def release(self) -> None:
@@ -103,12 +106,9 @@ def _journal(path: Path) -> JournalFileBackend:
     """optuna's file, under our lock, without a torn line."""
     from optuna.storages.journal import JournalFileBackend
 
-    lock = _Flock(path.with_name(f"{path.name}.lock"))
+    lock = _Flock(path)
     lock.acquire()
-    try:
-        _drop_torn_line(path)
-    finally:
-        lock.release()
+    lock.release()
     return JournalFileBackend(str(path), lock_obj=cast(Any, lock))  # its base class is not public
 
 
