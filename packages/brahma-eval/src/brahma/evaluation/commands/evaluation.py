@@ -112,7 +112,6 @@ def run(request: Request, *, as_json: bool) -> None:
         found.append(measured)
         if not as_json:
             show(measured, with_name=len(evaluators) > 1, subtasks=request.subtasks)
-        keep(measured, request, several=len(evaluators) > 1)
     comparison = _compared(found) if len(found) > 1 and all(each.comparable for each in found) else None
     if comparison is not None and not as_json:
         show_comparison(comparison, short_names(request.models))
@@ -122,6 +121,8 @@ def run(request: Request, *, as_json: bool) -> None:
     if request.output is not None:
         write_results(whole, request.output)
         click.echo(f"results: {request.output}", err=True)
+    for measured in found:  # last: where there is no room for them, the results are kept
+        keep(measured, request, several=len(evaluators) > 1)
 
 
 @contextmanager

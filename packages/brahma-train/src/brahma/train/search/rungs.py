@@ -128,7 +128,7 @@ def promotable(trials: Sequence[TrialRecord], rules: Rules, *, closed: bool) -> 
 
     Args:
         closed: no trial can come to any rung any more but by these: the best of a rung goes on, however few
-            there are.
+            there are, and whoever went on before it came.
     """
     if rules.reduction_factor is None:
         return []
@@ -139,9 +139,7 @@ def promotable(trials: Sequence[TrialRecord], rules: Rules, *, closed: bool) -> 
         best = sorted(
             reached, key=lambda each: by_value(each.values[rung], each.number, rules.higher_is_better)
         )
-        count = len(reached) // rules.reduction_factor
-        if closed and not any(len(trial.values) > rung + 1 for trial in reached):
-            count = max(count, 1)
+        count = max(len(reached) // rules.reduction_factor, int(closed))
         found += [
             Promote(trial.number, rung + 1)
             for trial in best[:count]
