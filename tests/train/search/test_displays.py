@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import io
+import logging
 from pathlib import Path
 
 import pytest
 
 from brahma.core.pace import Work
 from brahma.train.search import events
+from brahma.train.search.display import open_search_display
 from brahma.train.search.live import LiveSearch
 from brahma.train.search.plain import PlainSearch
 from tests.clock import Clock
@@ -106,6 +108,14 @@ def test_a_warning_that_each_trial_gives_is_said_once(tmp_path: Path) -> None:
         plain.note(f"lr {lr} from the first step", warning=True)
     plain.note("SIGINT heard: saving", warning=False)
     assert stream.getvalue().splitlines() == ["warning: lr 0.1 from the first step", "SIGINT heard: saving"]
+
+
+def test_what_is_warned_of_between_trials_is_said_by_the_display() -> None:
+    stream = io.StringIO()
+    with open_search_display(stream):
+        for _ in range(2):
+            logging.getLogger("brahma.data").warning("harbour.txt spells out special tokens")
+    assert stream.getvalue() == "warning: harbour.txt spells out special tokens\n"
 
 
 def test_the_table_has_the_best_first_and_the_trial_in_hand_runs(tmp_path: Path) -> None:

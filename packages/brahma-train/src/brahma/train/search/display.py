@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TextIO
 
+from brahma.core.noise import catching
 from brahma.core.progress import can_move, in_notebook
 from brahma.train.monitor import Renderer, shown_by
 from brahma.train.search.events import Observer
@@ -21,9 +22,13 @@ _LINES = 24  # where nobody knows
 def open_search_display(stream: TextIO | None = None) -> Iterator[Observer]:
     """The display that fits `stream` (standard error by default), as what it is told by.
 
-    The trainings of this block are shown by it. One that fails is logged and switched off.
+    The trainings of this block are shown by it, and so is what anything in it warns of. One that fails is
+    logged and switched off.
     """
-    with shown_by(_renderer(sys.stderr if stream is None else stream)) as screen:
+    with (
+        shown_by(_renderer(sys.stderr if stream is None else stream)) as screen,
+        catching(lambda text: screen("note", text, warning=True)),
+    ):
         yield lambda event: screen("tell", event)
 
 
