@@ -6,7 +6,7 @@ measure.py                          what trials are compared by
 records.py rungs.py history.py      pure: stored trials -> what to do next, and with which values
 journal.py storage.py               the study on disk, shared by all who join it
 locks.py kills.py                   who works on it, and whether one who is gone was killed for memory
-opening.py trial.py                 what `Search` takes; training a trial to a rung
+opening.py joining.py trial.py      what `Search` takes; its study made or joined; a trial to a rung
 search.py                           the loop
 events.py display.py plain.py       what happens, told in lines,
 live.py standing.py table.py        or as a table that stays in place

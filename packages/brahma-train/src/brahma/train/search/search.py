@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import threading
 import time
@@ -13,22 +12,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Unpack
 
-from brahma.core.config import ResolvedConfig, SearchSection, diff
+from brahma.core.config import ResolvedConfig, SearchSection
 from brahma.core.config.choices import check_choices
 from brahma.core.config.files import check_files
 from brahma.core.errors import EXIT_TERMINATED, BrahmaError, ConfigError, ModelError, RunError, TrainingError
 from brahma.core.runs import Run, RunDirectory
-from brahma.core.spec import ModelSpec
-from brahma.data.packs import Packs
-from brahma.train.pinned import FREE
 from brahma.train.search import events
-from brahma.train.search.circumstances import circumstances
 from brahma.train.search.display import open_search_display
-from brahma.train.search.history import Sampler
+from brahma.train.search.joining import Joining
 from brahma.train.search.lengths import plan_of, tokens_until
 from brahma.train.search.measure import Measure
 from brahma.train.search.opening import SearchOptions, open_base
-from brahma.train.search.parameters import Key, Value
+from brahma.train.search.parameters import Value
 from brahma.train.search.pictures import try_to_draw
 from brahma.train.search.records import TrialRecord, best_trial
 from brahma.train.search.results import SearchResult, result_of, write_best
@@ -36,17 +31,14 @@ from brahma.train.search.rungs import (
     Done,
     Promote,
     Resume,
-    Rules,
     Start,
     Wait,
     next_action,
-    rung_divisors,
     rung_steps,
 )
-from brahma.train.search.space import Space, asked_parameters, corners
-from brahma.train.search.storage import FOLDER, Course, Definition, NewTrial, Study, differences
+from brahma.train.search.space import asked_parameters
+from brahma.train.search.storage import FOLDER, Course, NewTrial, Study
 from brahma.train.search.trial import TrialFailedError, newest_step, reason_of, train_trial, was_killed
-from brahma.train.sources import Sources, open_dataset, open_validation
 
 _POLL_SECONDS = 1.0  # between two looks at what other processes do
 _MEMORY_KILLS, _KILLS = 2, 5  # on the way to a rung, without a new checkpoint between them
@@ -89,12 +81,13 @@ class Search:
         _refuse_several_processes()
         check_files(self._base)
         check_choices(self._base)
-        self._parameters = asked_parameters(optimize, self._config)
+        parameters = asked_parameters(optimize, self._config)
         self._measure = Measure(self._section, self._config)
         stem = self._base.source.stem if self._base.source is not None else "search"
         self.name = self._section.name or stem
-        self._folder = Path(self._config.output_dir).absolute() / FOLDER / self.name
-        self.study = Study(self._folder, self._section.storage)
+        folder = Path(self._config.output_dir).absolute() / FOLDER / self.name
+        self.study = Study(folder, self._section.storage)
+        self._joining = Joining(self.study, self._base, parameters, self._measure)
         self._exhausted = False
 
     def run(self) -> SearchResult:
@@ -111,7 +104,7 @@ class Search:
         with _terminating() as terminated, open_search_display() as shown:
             self._show = shown
             with self.study.deciding():
-                self._open()
+                self._joined = self._joining.join()
                 self._set_course(over=False)
             self._tell(self._begun())
             while (task := self._next_task()) is not None:
@@ -132,152 +125,14 @@ class Search:
         if self._observer is not None:
             self._observer(event)
 
-    def _open(self) -> None:
-        """Make the study, or join it; prepare the data once for all trials."""
-        stored = self._stored()
-        if stored is not None:
-            self._refuse_other_space(stored)
-        else:
-            for prepared in ("data.json", "tokenizer"):
-                _remove(self._folder / prepared)
-        self._packs = self._prepare_data()
-        found = circumstances(self._config, self._packs, self._section)
-        known: dict[Key, Any] = {
-            key: given if given is not None or stored is None else stored.space[key.name]
-            for key, given in self._parameters.items()
-        }
-        self._space = Space(self._base, known, found, self._extra())
-        plan = plan_of(self._config, self._packs)
-        factor = self._section.reduction_factor
-        definition = Definition(
-            space=self._space.ranges,
-            paths=self._space.paths,
-            metric=self._measure.name,
-            higher_is_better=self._measure.higher_is_better,
-            sampler=self._section.sampler.model_dump(mode="json"),
-            seed=self._section.seed,
-            reduction_factor=factor,
-            divisors=rung_divisors(plan.total_steps, factor, self._section.min_steps),
-            base=_identity(self._base),
-            data=self._fingerprint,
-        )
-        if stored is not None and (changed := differences(stored, definition)):
-            raise _other_study(self.study, changed)
-        self._divisors = definition.divisors
-        self._check_lengths()
-        self._sampler = Sampler(
-            self._section.sampler,
-            self._section.seed,
-            self._space.ranges,
-            higher_is_better=self._measure.higher_is_better,
-        )
-        if stored is None:
-            self.study.begin(definition)
-        steps = rung_steps(plan.total_steps, self._divisors)
-        assert steps is not None
-        self._rules = Rules(
-            trials=self._section.trials,
-            reduction_factor=factor,
-            higher_is_better=self._measure.higher_is_better,
-            max_tokens=self._section.max_tokens,
-            first_cost=tokens_until(plan, steps[0]),
-        )
-
-    def _stored(self) -> Definition | None:
-        """What the study of this name searches. One that has come to nothing yet makes room for another.
-
-        Raises:
-            RunError: the study of this name is kept elsewhere.
-        """
-        if (self._folder / "search.json").exists():
-            kept = Study(self._folder).place
-            if kept != self.study.place:
-                raise _other_study(self.study, [f"it is kept in {kept}; now {self.study.place}"])
-        stored, trials = self.study.definition, self.study.trials()
-        if stored is None:
-            return None
-        self.study.settle()
-        if any(trial.values or trial.status == "running" for trial in trials) or self._is_alike(stored):
-            return stored
-        for trial in trials:
-            if (run := Run(self._runs / trial.run)).directory.is_dir():
-                run.delete()
-        self.study.forget()
-        return None
-
-    def _is_alike(self, stored: Definition) -> bool:
-        """Whether a study searches the same, as far as that is known before the data is prepared."""
-        same_names = {key.name for key in self._parameters} == stored.space.keys()
-        measured = (self._measure.name, self._measure.higher_is_better)
-        return (
-            same_names
-            and measured == (stored.metric, stored.higher_is_better)
-            and dict(stored.base) == _identity(self._base)
-        )
-
-    def _refuse_other_space(self, stored: Definition) -> None:
-        """Raises RunError where the study searches other parameters, said before anything is prepared."""
-        names = {key.name for key in self._parameters}
-        if names != stored.space.keys():
-            found = [f"{name}: searched; now not" for name in stored.space if name not in names]
-            found += [f"{name}: not searched; now searched" for name in names - stored.space.keys()]
-            raise _other_study(self.study, sorted(found))
-        old, new = dict(stored.base), _identity(self._base)
-        if old != new:
-            changed = Definition(**{**vars(stored), "base": new})
-            raise _other_study(self.study, differences(stored, changed))
-
-    def _prepare_data(self) -> Packs:
-        """Tokenizer and packs: made once, the runs of the trials find them."""
-        from brahma.train import preparing
-
-        config = self._config
-        self._folder.mkdir(parents=True, exist_ok=True)
-        directory = RunDirectory(self._folder)
-        rows = open_dataset(config)
-        sources = Sources(ModelSpec.from_section(config.model), rows, open_validation(config, rows))
-        tokenizer = preparing.open_tokenizer(config, sources, directory)
-        data = preparing.open_data(config, sources, tokenizer, directory)
-        self._fingerprint = data.fingerprint
-        return data.train
-
-    def _extra(self) -> dict[str, Any]:
-        """What each trial has beside the base configuration and its values."""
-        tokenizer = self._config.tokenizer
-        found: dict[str, Any] = {"training_config.save_total_limit": 1}
-        if tokenizer is not None and tokenizer.train is not None:
-            path = str(self._folder / "tokenizer")
-            found["tokenizer"] = {"path": path, "new_tokens": tokenizer.new_tokens}
-        return found | {f"evaluation.{key}": value for key, value in self._measure.keys().items()}
-
-    def _check_lengths(self) -> None:
-        """Raises ConfigError where trials of the space are too short to be compared on their way."""
-        for values in corners(self._space.ranges):
-            config = self._space.configuration(values, "trial").config
-            plan = plan_of(config, self._packs)
-            shown = ", ".join(f"{name} {value}" for name, value in values.items())
-            if rung_steps(plan.total_steps, self._divisors) is None:
-                raise ConfigError(
-                    f"a trial of {shown} has {plan.total_steps} steps: too few for rungs",
-                    where="search.parameters",
-                    why=f"trials are compared after {_in_words(self._divisors)} of their steps",
-                    hint="train longer, search smaller batches, or set search.reduction_factor to null",
-                )
-            if config.training.warmup_steps >= plan.total_steps:
-                raise ConfigError(
-                    f"a trial of {shown} has {plan.total_steps} steps: all of it would be warm-up",
-                    where="search.parameters.warmup_steps",
-                    hint=f"at most {max(1, plan.total_steps // 5)}",
-                )
-
     def _begun(self) -> events.SearchBegun:
         return events.SearchBegun(
             name=self.name,
-            folder=self._folder,
-            space={name: str(span) for name, span in self._space.ranges.items()},
+            folder=self.study.folder,
+            space={name: str(span) for name, span in self._joined.space.ranges.items()},
             metric=self._measure.name,
             higher_is_better=self._measure.higher_is_better,
-            rungs=tuple("the end" if each == 1 else f"1/{each}" for each in self._divisors),
+            rungs=tuple("the end" if each == 1 else f"1/{each}" for each in self._joined.divisors),
             trials=self._section.trials,
             max_tokens=self._section.max_tokens,
             known=len(self.study.trials()),
@@ -289,7 +144,7 @@ class Search:
         while True:
             with self.study.deciding():
                 trials = self.study.trials()
-                rules = replace(self._rules, exhausted=self._exhausted)
+                rules = replace(self._joined.rules, exhausted=self._exhausted)
                 action = next_action(trials, rules)
                 if isinstance(action, Resume | Promote | Start):
                     task = self._claim(action, trials)
@@ -353,19 +208,21 @@ class Search:
                 hint=f"search under another name: --name; or delete it: brahma runs delete {run}",
             )
         try:
-            config = self._space.configuration(values, run)
+            config = self._joined.space.configuration(values, run)
             check_choices(config)
-            plan = plan_of(config.config, self._packs)
-            steps = rung_steps(plan.total_steps, self._divisors)
+            plan = plan_of(config.config, self._joined.packs)
+            steps = rung_steps(plan.total_steps, self._joined.divisors)
             if steps is None:
-                raise ConfigError(f"{plan.total_steps} steps are too few for {len(self._divisors)} rungs")
+                raise ConfigError(
+                    f"{plan.total_steps} steps are too few for {len(self._joined.divisors)} rungs"
+                )
         except BrahmaError as error:  # between corners that are fine
             new = NewTrial(params=values, run=run, steps=(1,), tokens=(0,), reason=_refusal(error))
             self.study.add(new)
             self._tell(events.TrialFailed(number, values, new.reason))
             return None
         tokens = tuple(tokens_until(plan, step) for step in steps)
-        if tokens[0] > self._rules.left(trials):
+        if tokens[0] > self._joined.rules.left(trials):
             self._exhausted = True
             return None
         self.study.add(NewTrial(params=values, run=run, steps=steps, tokens=tokens))
@@ -374,15 +231,15 @@ class Search:
 
     def _values(self, trials: Sequence[TrialRecord]) -> dict[str, Value] | None:
         """Of the next trial: the first is the base configuration itself, if that lies in the space."""
-        base = self._space.base_values() if not trials else None
-        return base if base is not None else self._sampler.suggest(trials)
+        base = self._joined.space.base_values() if not trials else None
+        return base if base is not None else self._joined.sampler.suggest(trials)
 
     def _train(self, task: _Task) -> None:
         """Train a trial to a rung, and store what came of it."""
         trial = self.study.trials()[task.number]
         last = task.rung == len(trial.steps) - 1
         step = trial.steps[task.rung]
-        config = self._space.configuration(trial.params, trial.run)
+        config = self._joined.space.configuration(trial.params, trial.run)
         try:
             run = train_trial(config, None if last else step)
             value = self._value(run, min(step, run.state.step))
@@ -412,7 +269,7 @@ class Search:
             raise TrialFailedError(reason_of(error)) from error
 
     def _give_up(self, trial: TrialRecord, reason: str, step: int) -> None:
-        plan = plan_of(self._space.configuration(trial.params, trial.run).config, self._packs)
+        plan = plan_of(self._joined.space.configuration(trial.params, trial.run).config, self._joined.packs)
         lost = max(0, tokens_until(plan, step) - trial.spent)
         self.study.give_up(trial.number, reason, lost)
         self._tell(events.TrialFailed(trial.number, trial.params, reason))
@@ -429,7 +286,7 @@ class Search:
     def _write_best(self) -> TrialRecord | None:
         best = best_trial(self.study.trials(), higher_is_better=self._measure.higher_is_better)
         if best is not None:
-            write_best(self.study.best_file, self._base, self._space, best)
+            write_best(self.study.best_file, self._base, self._joined.space, best)
         return best
 
     def _result(self) -> SearchResult:
@@ -441,32 +298,6 @@ class Search:
 def _refusal(error: BrahmaError) -> str:
     problems = error.problems if isinstance(error, ConfigError) else ()
     return reason_of(problems[0] if problems else error)
-
-
-def _in_words(divisors: Sequence[int]) -> str:
-    return " and ".join(f"1/{divisor}" for divisor in divisors if divisor > 1)
-
-
-def _identity(base: ResolvedConfig) -> dict[str, Any]:
-    """What of the base configuration decides what the trials are."""
-    changes = diff({}, base)
-    return {key: value for key, _, value in changes if not key.startswith(FREE)}
-
-
-def _other_study(study: Study, found: Sequence[str]) -> RunError:
-    return RunError(
-        f"the study {study.name} searches something else",
-        where=str(study.folder),
-        why="; ".join(found),
-        hint="search under another name: --name, or search.name",
-    )
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir():
-        shutil.rmtree(path, ignore_errors=True)
-    else:
-        path.unlink(missing_ok=True)
 
 
 def _refuse_several_processes() -> None:
