@@ -32,14 +32,16 @@ _HEADER, _BLOCK = 7, 32768  # of the file, and of a record; LevelDB's log format
 
 
 @pytest.fixture(autouse=True)
-def _nobody(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """No key, no settings, no server."""
+def _nobody(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    """No key, no settings, no server; wandb keeps them for the process, and forgets them afterwards."""
     for name in ("WANDB_API_KEY", "WANDB_MODE", "WANDB_PROJECT"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
     monkeypatch.setenv("WANDB_CONFIG_DIR", str(tmp_path / "config"))
     monkeypatch.setenv("WANDB_CACHE_DIR", str(tmp_path / "cache"))
     monkeypatch.setenv("WANDB_BASE_URL", "http://127.0.0.1:9")
+    yield
+    wandb.teardown()
 
 
 def opened(folder: Path, **options: Any) -> Trackers:
